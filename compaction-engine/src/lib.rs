@@ -1,0 +1,5 @@
+//! The compaction engine.
+
+pub mod values;
+
+pub use values::ColumnValues;
