@@ -1,1 +1,43 @@
-fn main() {}
+//! `spartan-sim`: the command.
+//!
+//! Each subcommand has a file of its own; [`config`] turns what was typed into what is meant. Tables and data
+//! go to stdout, progress and messages to stderr. Exit codes: 0 success, 1 a simulation or a check failed, 2 bad
+//! usage or input.
+
+mod cli;
+mod completions;
+mod config;
+mod failure;
+mod inspect;
+mod list;
+mod output;
+mod progress;
+mod run;
+mod show_config;
+mod simulate;
+mod topology;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command, RunArgs};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    match dispatch(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), Failure> {
+    match cli.command.unwrap_or_else(|| Command::Run(RunArgs::default())) {
+        Command::Run(args) => run::run(&args),
+        Command::Inspect(args) => inspect::inspect(&args),
+        Command::List(args) => list::list(&args),
+        Command::Config(args) => show_config::config(&args),
+        Command::Topology(args) => topology::topology(&args),
+        Command::Completions(args) => completions::completions(&args),
+    }
+}

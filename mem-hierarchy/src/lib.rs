@@ -1,1 +1,16 @@
-//! Placeholder.
+//! The memory hierarchy: requests, caches, crossbar, address translation, memory controllers and DRAM.
+//!
+//! Knows nothing of kernels, matrices or how a line is compacted: a sparse line is sixteen words and a
+//! flag to it.
+
+pub mod address;
+pub mod controller;
+pub mod crossbar;
+pub mod dram;
+pub mod l1;
+pub mod l2;
+pub mod mshr;
+pub mod params;
+pub mod request;
+pub mod tags;
+pub mod translation;

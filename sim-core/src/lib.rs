@@ -19,6 +19,10 @@ pub mod wheel;
 pub use serde;
 
 pub use clock::{ClockRatio, Cycle};
+pub use link::Link;
+pub use slab::{Id, Slab};
+pub use stats::{Histogram, Mean};
+pub use wheel::{ComponentId, TickOrder, Wake, Wheel};
 
 
 

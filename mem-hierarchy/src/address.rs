@@ -1,0 +1,78 @@
+//! Which L2 slice and which memory channel serve an address.
+
+use crate::params::L2;
+use crate::request::{LINE_BYTES, Line};
+
+/// The interleaving of addresses over L2 slices and memory channels.
+///
+/// Consecutive `interleave` bytes belong to one slice, the next ones to the next. Several slices may
+/// share a channel: slice `s` uses channel `s % channels`.
+#[derive(Clone, Copy, Debug)]
+pub struct AddressMap {
+    lines_per_chunk: u64,
+    slices: u64,
+    channels: u64,
+}
+
+impl AddressMap {
+    /// The map of `l2` in front of `channels` channels, which must divide the slices.
+    pub fn new(l2: &L2, channels: u32) -> Self {
+        assert!(l2.slices.is_multiple_of(channels), "{} slices over {channels} channels", l2.slices);
+        Self {
+            lines_per_chunk: l2.interleave.0 / LINE_BYTES,
+            slices: l2.slices.into(),
+            channels: channels.into(),
+        }
+    }
+
+    /// The slice of a line.
+    #[inline]
+    pub fn slice(&self, line: Line) -> usize {
+        (line.0 / self.lines_per_chunk % self.slices) as usize
+    }
+
+    /// The line's number within its slice.
+    #[inline]
+    pub fn line_in_slice(&self, line: Line) -> u64 {
+        Self::within(line, self.lines_per_chunk, self.slices)
+    }
+
+    /// The channel of a line.
+    #[inline]
+    pub fn channel(&self, line: Line) -> usize {
+        (line.0 / self.lines_per_chunk % self.channels) as usize
+    }
+
+    /// The line's number within its channel.
+    #[inline]
+    pub fn line_in_channel(&self, line: Line) -> u64 {
+        Self::within(line, self.lines_per_chunk, self.channels)
+    }
+
+    fn within(line: Line, chunk: u64, parts: u64) -> u64 {
+        line.0 / (chunk * parts) * chunk + line.0 % chunk
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_line_has_one_place() {
+        let l2 = L2 { slices: 8, ..L2::default() };
+        for channels in [1, 2, 8] {
+            let map = AddressMap::new(&l2, channels);
+            let mut places = HashSet::new();
+            for line in (0..4096).map(Line) {
+                assert!(places.insert((map.channel(line), map.line_in_channel(line))));
+                assert_eq!(map.channel(line), map.slice(line) % channels as usize);
+            }
+        }
+        let map = AddressMap::new(&l2, 8);
+        assert_eq!((map.slice(Line(63)), map.slice(Line(64)), map.slice(Line(512))), (0, 1, 0));
+        assert_eq!(map.line_in_slice(Line(512)), 64);
+    }
+}

@@ -1,0 +1,74 @@
+//! Parameters of the caches, the crossbar and address translation; DRAM's are in [`crate::dram`].
+//!
+//! Defaults are the `mi6` machine's.
+
+use sim_core::params::{Bytes, any, power_of_two, range};
+
+sim_core::parameters! {
+    /// L1 vector cache, one a compute unit: write-through, no write-allocate, lines of 64 bytes, LRU.
+    pub struct L1 {
+        /// Capacity of the data array.
+        size: Bytes = Bytes::kib(16), "", power_of_two(Bytes::kib(1), Bytes::mib(4));
+        /// Ways of a set.
+        ways: u32 = 4, "", power_of_two(1, 64);
+        /// Hit path: from a request's arrival at the cache to its data leaving it.
+        latency: u32 = 60, "cycles", range(1, 10_000);
+        /// Tag look-up: after this many cycles a miss leaves for L2.
+        tag_latency: u32 = 2, "cycles", range(1, 1_000);
+        /// Lines that may be outstanding towards L2; further misses wait.
+        mshrs: u32 = 16, "", range(1, 1_024);
+        /// Tag look-ups in a cycle.
+        requests_per_cycle: u32 = 4, "a cycle", range(1, 64);
+    }
+}
+
+sim_core::parameters! {
+    /// L2: address-interleaved slices, write-back, write-allocate, lines of 64 bytes, LRU. A write of a
+    /// whole line does not fetch it.
+    pub struct L2 {
+        /// Capacity of all slices together.
+        size: Bytes = Bytes::mib(2), "", power_of_two(Bytes::kib(16), Bytes::mib(256));
+        /// Ways of a set. With the engine on, `engine.l2_ways` of them remain.
+        ways: u32 = 16, "", power_of_two(1, 64);
+        /// Slices.
+        slices: u32 = 8, "", power_of_two(1, 64);
+        /// Consecutive bytes of one slice before the next slice's begin.
+        interleave: Bytes = Bytes::kib(4), "", power_of_two(Bytes(64), Bytes::mib(1));
+        /// From a request's arrival at the slice to its data leaving it, on a hit.
+        latency: u32 = 10, "cycles", range(1, 10_000);
+        /// Tag look-up: after this many cycles a miss leaves for memory.
+        tag_latency: u32 = 2, "cycles", range(1, 1_000);
+        /// Lines that may be outstanding in a slice.
+        mshrs: u32 = 64, "", range(1, 4_096);
+        /// Tag look-ups of a slice in a cycle.
+        requests_per_cycle: u32 = 1, "a cycle", range(1, 64);
+        /// Requests that may wait in front of a slice.
+        queue: u32 = 16, "", range(1, 1_024);
+    }
+}
+
+sim_core::parameters! {
+    /// Crossbar between the L1 caches and the L2 slices: a line a cycle into each slice and out of it.
+    pub struct Crossbar {
+        /// Traversal, each way.
+        latency: u32 = 10, "cycles", range(1, 10_000);
+        /// Requests that may wait at an input.
+        queue: u32 = 16, "", range(1, 1_024);
+    }
+}
+
+sim_core::parameters! {
+    /// Address translation in front of the L1 vector cache.
+    pub struct Translation {
+        /// Whether addresses are translated at a cost.
+        enabled: bool = false, "", any();
+        /// Page size.
+        page: Bytes = Bytes::kib(4), "", power_of_two(Bytes::kib(4), Bytes::mib(64));
+        /// Pages that a compute unit's own TLB holds, fully associative, LRU.
+        l1_entries: u32 = 64, "", range(1, 4_096);
+        /// From a miss in the compute unit's TLB to the translation, where the shared TLB holds it.
+        l2_latency: u32 = 20, "cycles", range(1, 10_000);
+        /// The same, where the page has to be walked; the shared TLB then holds it for good.
+        walk_latency: u32 = 700, "cycles", range(1, 100_000);
+    }
+}

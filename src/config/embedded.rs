@@ -1,0 +1,90 @@
+//! What is part of the program: GPUs, experiments and recorded activations, each listed by name.
+//!
+//! To add one: put the file into `configs/` and a line into its table here; a test reads every one.
+
+use super::problem;
+
+/// A GPU or an experiment.
+#[derive(Debug)]
+pub(crate) struct Embedded {
+    /// Name, as the command line takes it.
+    pub(crate) name: &'static str,
+    /// Path in the source tree, for messages.
+    pub(crate) path: &'static str,
+    /// The RON text.
+    pub(crate) text: &'static str,
+}
+
+/// Recorded activations.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Recording {
+    /// Name, as `"embedded:NAME"` takes it.
+    pub(crate) name: &'static str,
+    /// The `.npy` file.
+    pub(crate) bytes: &'static [u8],
+}
+
+/// What precedes a recording's name in `activations`.
+pub(crate) const PREFIX: &str = "embedded:";
+
+macro_rules! embed {
+    ($($folder:literal / $name:literal),* $(,)?) => {
+        &[$(Embedded {
+            name: $name,
+            path: concat!("configs/", $folder, "/", $name, ".ron"),
+            text: include_str!(concat!("../../configs/", $folder, "/", $name, ".ron")),
+        }),*]
+    };
+}
+
+macro_rules! record {
+    ($($name:literal),* $(,)?) => {
+        &[$(Recording {
+            name: $name,
+            bytes: include_bytes!(concat!("../../configs/activations/", $name, ".npy")),
+        }),*]
+    };
+}
+
+/// The GPUs.
+pub(crate) const GPUS: &[Embedded] = embed!["gpus" / "mi6", "gpus" / "mi6-ideal", "gpus" / "r9nano"];
+
+/// The experiments; the first is what `run` takes when nothing is said.
+pub(crate) const EXPERIMENTS: &[Embedded] = embed![
+    "experiments" / "quickstart",
+    "experiments" / "alexnet",
+    "experiments" / "layer-a",
+    "experiments" / "layer-b",
+    "experiments" / "layer-c",
+    "experiments" / "matmul",
+    "experiments" / "relu",
+];
+
+/// The recorded activations. The maps were recorded from AlexNet on photographs free to use.
+pub(crate) const RECORDINGS: &[Recording] =
+    record!["alexnet_conv2_in", "alexnet_conv3_in", "alexnet_conv4_in", "alexnet_conv5_in"];
+
+/// The GPU called `name`, or a message that names the nearest.
+pub(crate) fn gpu(name: &str) -> Result<&'static Embedded, String> {
+    find(GPUS, "GPU", name)
+}
+
+/// The experiment called `name`, or a message that names the nearest.
+pub(crate) fn experiment(name: &str) -> Result<&'static Embedded, String> {
+    find(EXPERIMENTS, "experiment", name)
+}
+
+/// The recording called `name`, or a message that names the nearest.
+pub(crate) fn recording(name: &str) -> Result<&'static Recording, String> {
+    RECORDINGS.iter().find(|recording| recording.name == name).ok_or_else(|| {
+        let known = RECORDINGS.iter().map(|recording| recording.name);
+        format!("unknown recording `{name}`{}", problem::suggestion(name, known))
+    })
+}
+
+fn find(table: &'static [Embedded], what: &str, name: &str) -> Result<&'static Embedded, String> {
+    table.iter().find(|embedded| embedded.name == name).ok_or_else(|| {
+        let known = table.iter().map(|embedded| embedded.name);
+        format!("unknown {what} `{name}`{}", problem::suggestion(name, known))
+    })
+}

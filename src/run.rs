@@ -1,0 +1,203 @@
+//! `run`: every layer of an experiment in every mode, side by side, and one result of them all.
+//!
+//! Simulations are independent of each other, so they run on as many threads as there are; records come in the
+//! order of layers and modes whatever the threads do. Nothing is reported unless every simulation succeeded.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::available_parallelism;
+use std::time::Instant;
+
+use crossbeam::channel::{self, Sender};
+use results::record::{Host, ResultFile, RunRecord, SCHEMA};
+use results::{csv, store, table};
+
+use crate::cli::{RunArgs, RunFormat};
+use crate::config::mode::Mode;
+use crate::config::{self, Resolved};
+use crate::failure::Failure;
+use crate::output;
+use crate::progress::Display;
+use crate::simulate::{Job, RunError, simulate};
+
+/// Runs, reports, and writes the result where asked to.
+pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
+    let resolved = config::resolve(&args.request())?;
+    if let Some(directory) = &args.out {
+        // Refused now rather than after hours of simulation.
+        store::create_directory(directory)?;
+    }
+    let display = Display::new(args.quiet);
+    let jobs = jobs(&resolved);
+    let mut runs = run_all(&jobs, threads(args), &display)?;
+    set_speedups(&mut runs);
+    let result = result_file(&resolved, runs);
+    if let Some(directory) = &args.out {
+        write(&result, directory, &display)?;
+    }
+    print(&result, args.format)
+}
+
+/// Layers in the experiment's order, modes within them.
+fn jobs(resolved: &Resolved) -> Vec<Job<'_>> {
+    let experiment = &resolved.experiment;
+    let tasks = experiment.workload.tasks();
+    let modes = &experiment.modes.0;
+    tasks
+        .iter()
+        .flat_map(|task| modes.iter().map(|&mode| Job { experiment, task: task.clone(), mode }))
+        .collect()
+}
+
+fn threads(args: &RunArgs) -> usize {
+    args.threads.or_else(|| available_parallelism().ok()).map_or(1, std::num::NonZero::get)
+}
+
+/// The records of all jobs, in their order; or the error of the first that failed.
+fn run_all(jobs: &[Job<'_>], threads: usize, display: &Display) -> Result<Vec<RunRecord>, Failure> {
+    let queue = Queue { next: AtomicUsize::new(0), stopped: AtomicBool::new(false) };
+    let (sender, receiver) = channel::unbounded();
+    let scope = crossbeam::thread::scope(|scope| {
+        for _ in 0..threads.min(jobs.len()) {
+            let sender = sender.clone();
+            scope.spawn(|_| work(jobs, &queue, sender, display));
+        }
+    });
+    if let Err(panic) = scope {
+        // A bug: end as it would have ended on this thread.
+        std::panic::resume_unwind(panic);
+    }
+    drop(sender);
+    let mut done: Vec<(usize, Result<RunRecord, RunError>)> = receiver.iter().collect();
+    // Jobs start in order, so that the first to fail is the same for every number of threads.
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(index, outcome)| outcome.map_err(|error| failure(&jobs[index], error))).collect()
+}
+
+/// Which job is next.
+struct Queue {
+    next: AtomicUsize,
+    stopped: AtomicBool,
+}
+
+impl Queue {
+    fn take(&self, length: usize) -> Option<usize> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return None;
+        }
+        Some(self.next.fetch_add(1, Ordering::Relaxed)).filter(|index| *index < length)
+    }
+}
+
+/// Does jobs until there are none left or one has failed.
+fn work(jobs: &[Job<'_>], queue: &Queue, sender: Sender<(usize, Result<RunRecord, RunError>)>, display: &Display) {
+    while let Some(index) = queue.take(jobs.len()) {
+        let outcome = run_one(&jobs[index], display);
+        queue.stopped.fetch_or(outcome.is_err(), Ordering::Relaxed);
+        // The receiver outlives the threads.
+        sender.send((index, outcome)).ok();
+    }
+}
+
+fn run_one(job: &Job<'_>, display: &Display) -> Result<RunRecord, RunError> {
+    let progress = display.begin(name(job));
+    let start = Instant::now();
+    let mut outcome = simulate(job, &progress);
+    let seconds = start.elapsed().as_secs_f64();
+    if let Ok(run) = &mut outcome {
+        run.host = host(run, seconds);
+    }
+    let said = match &outcome {
+        Ok(run) => format!("{} cycles, simulated in {seconds:.1} s", run.cycles),
+        Err(_) => format!("failed after {seconds:.1} s"),
+    };
+    display.end(&progress, &said);
+    outcome
+}
+
+fn name(job: &Job<'_>) -> String {
+    format!("{} {}", job.task.name(), job.mode.name())
+}
+
+fn failure(job: &Job<'_>, error: RunError) -> Failure {
+    let name = name(job);
+    match error {
+        RunError::Input(message) => Failure::Input(format!("{name}: {message}")),
+        RunError::Simulation(message) => Failure::Failed(format!("{name}: {message}")),
+        RunError::Verification(message) => Failure::Failed(format!("{name}: verification failed: {message}")),
+    }
+}
+
+fn host(run: &RunRecord, seconds: f64) -> Host {
+    let instructions_per_second = if seconds > 0.0 { run.instructions.total as f64 / seconds } else { 0.0 };
+    Host { seconds, instructions_per_second, peak_rss_bytes: peak_rss_bytes() }
+}
+
+/// The most memory that this process has held, where the system tells (Linux); else 0.
+fn peak_rss_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) << 10
+}
+
+/// Compares every run with its layer's dense one, where there is one.
+fn set_speedups(runs: &mut [RunRecord]) {
+    let dense: Vec<(String, u64)> = runs
+        .iter()
+        .filter(|run| run.mode == Mode::Dense.name())
+        .map(|run| (run.layer.clone(), run.cycles))
+        .collect();
+    for run in runs {
+        let dense = dense.iter().find(|(layer, _)| *layer == run.layer);
+        run.speedup_over_dense =
+            dense.filter(|_| run.cycles > 0).map(|(_, cycles)| *cycles as f64 / run.cycles as f64);
+    }
+}
+
+fn result_file(resolved: &Resolved, runs: Vec<RunRecord>) -> ResultFile {
+    let experiment = &resolved.experiment;
+    ResultFile {
+        schema: SCHEMA,
+        program: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
+        experiment: experiment.name.clone(),
+        config_id: resolved.id.clone(),
+        seed: experiment.seed,
+        gpu: experiment.gpu.name.clone(),
+        runs,
+    }
+}
+
+fn write(result: &ResultFile, directory: &Path, display: &Display) -> Result<(), Failure> {
+    let path = directory.join("result.json");
+    store::write_whole(&path, output::json(result)?.as_bytes())?;
+    display.note(&format!("wrote {}", path.display()));
+    Ok(())
+}
+
+fn print(result: &ResultFile, format: RunFormat) -> Result<(), Failure> {
+    let style = if io::stdout().is_terminal() { table::Style::Terminal } else { table::Style::Plain };
+    match format {
+        RunFormat::Table => output::print(&table::render(result, style)),
+        RunFormat::Json => output::print_json(result),
+        RunFormat::Csv => output::print(&csv::render(result)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(layer: &str, mode: &str, cycles: u64) -> RunRecord {
+        RunRecord { layer: layer.into(), mode: mode.into(), cycles, ..RunRecord::default() }
+    }
+
+    #[test]
+    fn speedups_are_over_the_same_layers_dense_run() {
+        let mut runs = [run("a", "spartan", 50), run("a", "dense", 100), run("b", "spartan", 10)];
+        set_speedups(&mut runs);
+        let speedups: Vec<_> = runs.iter().map(|run| run.speedup_over_dense).collect();
+        assert_eq!(speedups, [Some(2.0), Some(1.0), None]);
+    }
+}
