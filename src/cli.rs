@@ -1,6 +1,6 @@
 //! The command line: subcommands, flags and their help.
 //!
-//! What flags mean for a configuration is decided in one place, [`ConfigArgs::request`].
+//! What flags mean for a configuration is decided in one place, [`RunArgs::request`].
 
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -145,7 +145,12 @@ impl RunArgs {
         let flags = &mut request.flags;
         let verify = (self.verify || self.no_verify).then(|| json!(self.verify));
         push(flags, "--modes", "modes", (!self.modes.is_empty()).then(|| json!(self.modes)));
-        push(flags, "--layers", "workload.layer", (!self.layers.is_empty()).then(|| json!(self.layers.join(","))));
+        push(
+            flags,
+            "--layers",
+            "workload.layer",
+            (!self.layers.is_empty()).then(|| json!(self.layers.join(","))),
+        );
         push(flags, "--batch", "workload.batch", self.batch.map(|batch| json!(batch)));
         push(flags, "--verify", "verify", verify);
         push(flags, "--seed", "seed", self.seed.map(|seed| json!(seed)));
@@ -328,7 +333,9 @@ pub(crate) enum TopologyFormat {
 
 /// `completions`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  spartan-sim completions bash > ~/.local/share/bash-completion/completions/spartan-sim")]
+#[command(
+    after_help = "Example:\n  spartan-sim completions bash > ~/.local/share/bash-completion/completions/spartan-sim"
+)]
 pub(crate) struct CompletionsArgs {
     /// Shell
     #[arg(value_enum)]

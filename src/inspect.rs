@@ -45,7 +45,8 @@ fn compaction(args: &CompactionArgs) -> Result<(), Failure> {
     let inspection = inspect_column(&values).map_err(input)?;
     match args.format {
         TableFormat::Json => {
-            let shown = Shown { file: &file, column: args.column, rows: values.len(), inspection: &inspection };
+            let shown =
+                Shown { file: &file, column: args.column, rows: values.len(), inspection: &inspection };
             output::print_json(&shown)
         }
         TableFormat::Table => {
@@ -61,7 +62,8 @@ fn convolution_column(args: &CompactionArgs, array: Array, filter: &str) -> Resu
     let filter: Filter = filter.parse().map_err(|error| Failure::Input(format!("--filter: {error}")))?;
     let activations = Activations::from_array(array).map_err(input)?;
     let shape = activations.shape();
-    let layer = ConvLayer::new("", (shape.height, shape.width), filter, args.stride, args.pad).map_err(input)?;
+    let layer =
+        ConvLayer::new("", (shape.height, shape.width), filter, args.stride, args.pad).map_err(input)?;
     let b = Im2col::new(&layer, &activations, shape.images).map_err(input)?;
     require_column(args.column, b.columns())?;
     Ok((0..b.rows()).map(|row| b.value(row, args.column)).collect())

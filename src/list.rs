@@ -28,7 +28,8 @@ fn gpus() -> Result<Vec<(&'static str, String)>, Failure> {
 }
 
 fn about_gpu(name: &str) -> Result<String, Failure> {
-    let gpu = config::resolve(&Request { sets: vec![format!("gpu={name}")], ..Request::default() })?.experiment.gpu;
+    let gpu =
+        config::resolve(&Request { sets: vec![format!("gpu={name}")], ..Request::default() })?.experiment.gpu;
     Ok(format!(
         "{} compute units at {}, L1 {} each, L2 {} in {} slices, {} {} channels",
         gpu.compute_units,

@@ -78,7 +78,6 @@ impl Progress {
     }
 
     /// `workgroups` more are done.
-    #[expect(dead_code, reason = "simulations report here")]
     pub(crate) fn done(&self, workgroups: u64) {
         self.bar.inc(workgroups);
     }

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let resolved = config::resolve(&args.request())?;
     if let Some(directory) = &args.out {
         // Refused now rather than after hours of simulation.
-        store::create_directory(directory)?;
+        store::prepare_directory(directory).map_err(|error| Failure::Input(error.to_string()))?;
     }
     let display = Display::new(args.quiet);
     let jobs = jobs(&resolved);
@@ -92,7 +92,12 @@ impl Queue {
 }
 
 /// Does jobs until there are none left or one has failed.
-fn work(jobs: &[Job<'_>], queue: &Queue, sender: Sender<(usize, Result<RunRecord, RunError>)>, display: &Display) {
+fn work(
+    jobs: &[Job<'_>],
+    queue: &Queue,
+    sender: Sender<(usize, Result<RunRecord, RunError>)>,
+    display: &Display,
+) {
     while let Some(index) = queue.take(jobs.len()) {
         let outcome = run_one(&jobs[index], display);
         queue.stopped.fetch_or(outcome.is_err(), Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! `config show` and `config check`: a configuration resolved, every parameter with what it means.
 
-use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
+use std::fmt::Write;
+
 use serde::Serialize;
 use sim_core::params::Row;
 
@@ -10,8 +10,10 @@ use crate::config::{self, Resolved};
 use crate::failure::Failure;
 use crate::output;
 
-/// Columns of a table; wider terminals gain nothing, narrower ones are rare.
-const WIDTH: u16 = 110;
+/// Columns of the table.
+const WIDTH: usize = 110;
+/// In front of what a parameter means.
+const INDENT: &str = "      ";
 
 /// Shows or checks.
 pub(crate) fn config(args: &ConfigCommandArgs) -> Result<(), Failure> {
@@ -54,30 +56,54 @@ impl<'a> Shown<'a> {
     }
 }
 
+/// Two lines a parameter: its value and what it may be; what it means.
 fn table(resolved: &Resolved, rows: &[Row]) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_width(WIDTH).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["parameter", "value", "default", "allowed", "meaning"]);
+    let Resolved { experiment, id } = resolved;
+    let mut text = format!("{} on {}, configuration {id}\n", experiment.name, experiment.gpu.name);
+    text.push_str("* differs from the default\n\n");
+    let paths = rows.iter().map(|row| row.path.len()).max().unwrap_or(0);
     for row in rows {
-        let changed = if row.value == row.default { " " } else { "*" };
-        table.add_row([
-            row.path.clone(),
-            format!("{changed}{}", with_unit(&row.value, &row.unit)),
-            row.default.clone(),
-            row.allowed.clone(),
-            row.doc.clone(),
-        ]);
+        let (mark, default) = if row.value == row.default {
+            (' ', String::new())
+        } else {
+            ('*', format!("default {}, ", with_unit(&row.default, &row.unit)))
+        };
+        let value = with_unit(&row.value, &row.unit);
+        writeln!(text, "{mark} {:paths$}  {value:22} [{default}{}]", row.path, row.allowed).ok();
+        for line in wrapped(&row.doc, WIDTH - INDENT.len()) {
+            writeln!(text, "{INDENT}{line}").ok();
+        }
     }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    format!(
-        "{} on {}, configuration {}\n* differs from the default\n\n{}\n",
-        resolved.experiment.name,
-        resolved.experiment.gpu.name,
-        resolved.id,
-        lines.join("\n")
-    )
+    text
 }
 
 fn with_unit(value: &str, unit: &str) -> String {
     if unit.is_empty() { value.to_owned() } else { format!("{value} {unit}") }
+}
+
+/// `text` in lines of at most `width` characters, broken between words.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().filter(|line| line.is_empty() || line.len() + 1 + word.len() <= width);
+        match line {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_wraps_between_words() {
+        assert_eq!(wrapped("aa bb ccccccc d", 5), ["aa bb", "ccccccc", "d"]);
+    }
 }

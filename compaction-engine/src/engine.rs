@@ -133,6 +133,9 @@ pub struct OutsideMatrix {
     pub address: u64,
 }
 
+/// The answer to a request past a column's final compacted line.
+const PAST_THE_END: SparseLine = SparseLine { words: [0; 16], last: true };
+
 /// A dense line on its way from memory.
 #[derive(Debug)]
 struct Read {
@@ -286,26 +289,27 @@ impl Engine {
                 self.stats.lane_hits += 1;
                 lane
             }
-            // The line has been given away and asked for again: the lane starts anew.
+            // The line has been given away and is asked for again: the lane starts anew.
             Some(lane) if self.buffer.lane(lane).pending.is_empty() => {
                 self.stats.lanes_rewound += 1;
                 self.drop_lane(lane);
-                self.start_lane(column, &mut pending, now)
+                match self.start_lane(column, &mut pending, now) {
+                    Some(lane) => lane,
+                    None => return false,
+                }
             }
             Some(_) => return false,
-            None => {
-                if !self.buffer.has_lane() {
-                    let Some(victim) = self.buffer.droppable() else { return false };
-                    self.stats.lanes_dropped += 1;
-                    self.drop_lane(victim);
-                }
-                self.start_lane(column, &mut pending, now)
-            }
+            None => match self.start_lane(column, &mut pending, now) {
+                Some(lane) => lane,
+                None => return false,
+            },
         };
         self.uses += 1;
         self.buffer.lane_mut(lane).used = self.uses;
         if let Some((line, ready)) = self.buffer.take_waiting(lane, pending.index) {
             self.respond(pending, line, ready, now, ports, wheel);
+        } else if self.buffer.lane(lane).finished.is_some_and(|end| pending.index >= end) {
+            self.respond(pending, PAST_THE_END, now, now, ports, wheel);
         } else {
             self.buffer.lane_mut(lane).pending.push(pending);
         }
@@ -313,8 +317,17 @@ impl Engine {
         true
     }
 
-    /// Searches for a compacted line and starts its column's lane accordingly.
-    fn start_lane(&mut self, column: u64, pending: &mut Pending, now: Cycle) -> usize {
+    /// Searches for a compacted line and starts its column's lane accordingly; `None` where every lane has
+    /// a request that waits.
+    fn start_lane(&mut self, column: u64, pending: &mut Pending, now: Cycle) -> Option<usize> {
+        if !self.buffer.has_lane() {
+            let victim = self.buffer.droppable()?;
+            self.stats.lanes_dropped += 1;
+            self.drop_lane(victim);
+        }
+        if let Some(spent) = self.buffer.displaced() {
+            self.drop_lane(spent);
+        }
         let known = self.sib.look_up(column);
         let entry = known.map(|slot| self.sib.entry(slot));
         let plan = Plan::new(entry, pending.index, self.lines_per_column, self.behind_window);
@@ -331,7 +344,7 @@ impl Engine {
         self.lives += 1;
         let lane = self.buffer.insert(Lane::new(column, &plan, pending.index, searched, self.lives));
         self.lane_of.insert(column, lane);
-        lane
+        Some(lane)
     }
 
     /// Books an access to a column's bank of the SIB; returns when it is done.
@@ -384,7 +397,10 @@ impl Engine {
         }
         let lane = self.buffer.lane(at);
         if lane.is_spent() {
-            self.drop_lane(at);
+            if !lane.is_retired() {
+                self.buffer.retire(at);
+                self.look_at_homeless = true;
+            }
             return;
         }
         if lane.pending.is_empty() && !self.homeless.is_empty() {
@@ -453,7 +469,7 @@ impl Engine {
         past.retain(|pending| {
             let is_past = pending.index > end;
             if is_past {
-                self.respond(*pending, SparseLine { words: [0; 16], last: true }, ready, now, ports, wheel);
+                self.respond(*pending, PAST_THE_END, ready, now, ports, wheel);
             }
             !is_past
         });

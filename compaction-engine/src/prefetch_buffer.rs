@@ -84,6 +84,8 @@ pub struct Lane {
     pub ticket: u32,
     /// The same, for reads in flight.
     pub life: u32,
+    /// It has given its space back.
+    retired: bool,
 }
 
 impl Lane {
@@ -106,15 +108,23 @@ impl Lane {
             queued: Queued::No,
             ticket: 0,
             life,
+            retired: false,
         }
     }
 
-    /// Whether the lane has nothing more to do.
+    /// Whether the lane has nothing more to do: its column is finished and every line taken. It stays for
+    /// requests past the column's end until its place is needed.
     pub fn is_spent(&self) -> bool {
         self.finished.is_some() && self.waiting.is_empty() && self.pending.is_empty()
     }
 
-    /// Whether compacted line `index` can still come out of it: it waits there, or is not made yet.
+    /// Whether the space of a spent lane has been given back.
+    pub fn is_retired(&self) -> bool {
+        self.retired
+    }
+
+    /// Whether compacted line `index` can still come out of it: it waits there, or is not made yet, or is
+    /// past the column's end.
     pub fn can_serve(&self, index: u32) -> bool {
         index >= self.produced || self.waiting.iter().any(|(i, ..)| *i == index)
     }
@@ -129,7 +139,10 @@ pub struct PrefetchBuffer {
     lane_lines: usize,
     max_lanes: usize,
     policy: BufferPolicy,
+    /// Lanes that are not spent.
     live: usize,
+    /// Spent lanes, oldest first, with their lives: they take no space, and go when their place is needed.
+    spent: VecDeque<(usize, u32)>,
     waiting: usize,
     peak: usize,
 }
@@ -151,6 +164,7 @@ impl PrefetchBuffer {
             max_lanes,
             policy: params.policy,
             live: 0,
+            spent: VecDeque::new(),
             waiting: 0,
             peak: 0,
         }
@@ -196,7 +210,8 @@ impl PrefetchBuffer {
         self.lanes
             .iter()
             .enumerate()
-            .filter_map(|(at, lane)| Some((at, lane.as_ref().filter(|lane| lane.pending.is_empty())?)))
+            .filter_map(|(at, lane)| Some((at, lane.as_ref()?)))
+            .filter(|(_, lane)| lane.pending.is_empty() && !lane.is_spent())
             .min_by_key(|(_, lane)| lane.used)
             .map(|(at, _)| at)
     }
@@ -221,9 +236,29 @@ impl PrefetchBuffer {
     pub fn remove(&mut self, at: usize) -> Lane {
         let Some(lane) = self.lanes[at].take() else { panic!("prefetch buffer: lane {at} removed twice") };
         self.free.push(at);
-        self.live -= 1;
+        self.live -= usize::from(!lane.retired);
         self.waiting -= lane.waiting.len();
         lane
+    }
+
+    /// Notes that a lane is spent: it gives its space back.
+    pub fn retire(&mut self, at: usize) {
+        let lane = self.lane_mut(at);
+        lane.retired = true;
+        let life = lane.life;
+        self.spent.push_back((at, life));
+        self.live -= 1;
+    }
+
+    /// The spent lane whose place a new lane needs; `None` where there is place.
+    pub fn displaced(&mut self) -> Option<usize> {
+        while self.lanes.len() - self.free.len() >= self.max_lanes {
+            let (at, life) = self.spent.pop_front()?;
+            if self.get(at).is_some_and(|lane| lane.life == life) {
+                return Some(at);
+            }
+        }
+        None
     }
 
     /// The lane at `at`.
@@ -270,7 +305,7 @@ impl PrefetchBuffer {
         self.live
     }
 
-    /// The live lanes, with their places.
+    /// The lanes, spent ones too, with their places.
     pub fn lanes(&self) -> impl Iterator<Item = (usize, &Lane)> {
         self.lanes.iter().enumerate().filter_map(|(at, lane)| Some((at, lane.as_ref()?)))
     }

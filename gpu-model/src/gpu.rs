@@ -337,6 +337,9 @@ impl Gpu {
         if !left.is_empty() {
             return Err(SimError::LeftInFlight { kernel: kernel.name().into(), left });
         }
+        for controller in &mut self.controllers {
+            controller.settle(wheel.now());
+        }
         Ok(self.report(kernel, &dispatcher, &cus, &tlb, &wheel))
     }
 

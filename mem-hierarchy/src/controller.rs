@@ -104,6 +104,11 @@ impl MemoryController {
             .any(|request| self.channel.can_accept(request.is_write))
     }
 
+    /// Makes up for what happens without requests (refreshes) until `now`.
+    pub fn settle(&mut self, now: Cycle) {
+        self.channel.advance(self.clock.from_core(now));
+    }
+
     /// The channel, for its counters.
     pub fn channel(&self) -> &Channel {
         &self.channel

@@ -4,9 +4,8 @@
 //! except [`Host`] is bit-identical from run to run, from machine to machine and for every thread count.
 //!
 //! ```
-//! use results::record::CacheRecord;
+//! use results::record::{CacheCounts, CacheRecord};
 //! let l1 = CacheRecord::new(CacheCounts { reads: 90, writes: 10, hits: 60, merged: 20, misses: 20 }, 81.0);
-//! # use results::record::CacheCounts;
 //! assert_eq!((l1.transactions, l1.hit_rate, l1.hit_rate_with_merged), (100, 0.6, 0.8));
 //! ```
 

@@ -30,9 +30,11 @@ impl std::error::Error for StoreError {
     }
 }
 
-/// Creates `directory` and what leads to it.
-pub fn create_directory(directory: &Path) -> Result<(), StoreError> {
-    fs::create_dir_all(directory).map_err(failed("create the directory", directory))
+/// Creates `directory` and what leads to it, and makes sure that files can be written there.
+pub fn prepare_directory(directory: &Path) -> Result<(), StoreError> {
+    fs::create_dir_all(directory).map_err(failed("create the directory", directory))?;
+    NamedTempFile::new_in(directory).map_err(failed("create a file in", directory))?;
+    Ok(())
 }
 
 /// Writes `bytes` to `path`: afterwards it holds all of them, or what it held before.

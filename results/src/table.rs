@@ -291,13 +291,23 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_in_threes() {
-        assert_eq!(["0", "999", "1,000", "1,234,567"], [0, 999, 1000, 1_234_567].map(grouped).each_ref().map(|s| &**s));
+        assert_eq!(
+            ["0", "999", "1,000", "1,234,567"],
+            [0, 999, 1000, 1_234_567].map(grouped).each_ref().map(|s| &**s)
+        );
     }
 
     #[test]
     fn every_line_fits_with_many_modes() {
-        let modes =
-            ["dense", "dense-tiled", "spartan", "spartan-plain", "spartan-listing", "structured-2-4", "l2-compression"];
+        let modes = [
+            "dense",
+            "dense-tiled",
+            "spartan",
+            "spartan-plain",
+            "spartan-listing",
+            "structured-2-4",
+            "l2-compression",
+        ];
         for style in [Style::Plain, Style::Terminal] {
             let text = render(&result(&modes, &["conv2", "conv3"]), style);
             for line in text.lines() {

@@ -123,7 +123,8 @@ impl Wheel {
     pub fn advance(&mut self, order: TickOrder, due: &mut Vec<ComponentId>) -> bool {
         due.clear();
         let Some(next) = self.next_pending() else { return false };
-        self.now = if order == TickOrder::Everything { self.now + 1 } else { next };
+        let every_cycle = order == TickOrder::Everything && self.wakeups > 0;
+        self.now = if every_cycle { self.now + 1 } else { next };
         while let Some(&Reverse((at, component))) = self.far.peek() {
             if at.0 - self.now.0 >= SLOTS as u64 {
                 break;

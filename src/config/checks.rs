@@ -27,6 +27,8 @@ const CHECKS: &[Check] = &[
     input_files_fit,
     row_indices_fit,
     caches_have_a_set,
+    channels_divide_slices,
+    write_watermarks_are_in_order,
     engine_leaves_l2_ways,
     beta_parameters_come_together,
     tile_is_two_numbers,
@@ -75,7 +77,7 @@ fn layers_have_names_that_differ(experiment: &Experiment) -> Vec<Conflict> {
     for (i, layer) in layers.iter().enumerate() {
         let path = format!("workload.layers[{i}].name");
         if layer.name.is_empty() || layer.name.contains(',') {
-            let message = format!("{path} = {:?}; a layer's name is not empty and has no comma", layer.name);
+            let message = format!("{path} = {:?}; a name is not empty and has no comma", layer.name);
             conflicts.push(conflict(&[&path], message));
         } else if layers[..i].iter().any(|other| other.name == layer.name) {
             conflicts.push(conflict(&[&path], format!("{path} = {:?}, as another layer's", layer.name)));
@@ -93,7 +95,8 @@ fn chosen_layers_exist(experiment: &Experiment) -> Vec<Conflict> {
     let unknown = workload.chosen_names().into_iter().filter(|name| !known.contains(name));
     unknown
         .map(|name| {
-            let message = format!("unknown layer `{name}`{}", super::problem::suggestion(name, known.clone()));
+            let message =
+                format!("unknown layer `{name}`{}", super::problem::suggestion(name, known.clone()));
             conflict(&["workload.layer"], message)
         })
         .collect()
@@ -106,7 +109,8 @@ fn layers_can_be_computed(experiment: &Experiment) -> Vec<Conflict> {
         let path = |field: &str| format!("workload.layers[{i}].{field}");
         if let Err(message) = workload.convolution(layer) {
             let message = format!("layer `{}`: {message}", layer.name);
-            conflicts.push(conflict(&["workload.activations", &path("activations"), &path("filter")], message));
+            conflicts
+                .push(conflict(&["workload.activations", &path("activations"), &path("filter")], message));
         }
     }
     conflicts
@@ -154,7 +158,8 @@ fn caches_have_a_set(experiment: &Experiment) -> Vec<Conflict> {
     let (l1, l2) = (&experiment.gpu.l1, &experiment.gpu.l2);
     let mut conflicts = Vec::new();
     if l1.size.0 < LINE * u64::from(l1.ways) {
-        let message = format!("gpu.l1.size = \"{}\" does not hold {} lines of 64 B (gpu.l1.ways)", l1.size, l1.ways);
+        let message =
+            format!("gpu.l1.size = \"{}\" does not hold {} lines of 64 B (gpu.l1.ways)", l1.size, l1.ways);
         conflicts.push(conflict(&["gpu.l1.size", "gpu.l1.ways"], message));
     }
     if l2.size.0 < LINE * u64::from(l2.ways) * u64::from(l2.slices) {
@@ -165,6 +170,31 @@ fn caches_have_a_set(experiment: &Experiment) -> Vec<Conflict> {
         conflicts.push(conflict(&["gpu.l2.size", "gpu.l2.ways", "gpu.l2.slices"], message));
     }
     conflicts
+}
+
+fn channels_divide_slices(experiment: &Experiment) -> Vec<Conflict> {
+    let (slices, channels) = (experiment.gpu.l2.slices, experiment.gpu.dram.channels);
+    if slices.is_multiple_of(channels) {
+        return Vec::new();
+    }
+    let message = format!(
+        "gpu.dram.channels = {channels} does not divide gpu.l2.slices = {slices}; each slice has one channel behind it"
+    );
+    vec![conflict(&["gpu.dram.channels", "gpu.l2.slices"], message)]
+}
+
+fn write_watermarks_are_in_order(experiment: &Experiment) -> Vec<Conflict> {
+    let dram = &experiment.gpu.dram;
+    let (low, high, queue) = (dram.write_low_watermark, dram.write_high_watermark, dram.write_queue);
+    if low < high && high <= queue {
+        return Vec::new();
+    }
+    let message = format!(
+        "gpu.dram.write_low_watermark = {low}, write_high_watermark = {high}, write_queue = {queue}; allowed: low < \
+         high <= queue"
+    );
+    let paths = ["gpu.dram.write_low_watermark", "gpu.dram.write_high_watermark", "gpu.dram.write_queue"];
+    vec![conflict(&paths, message)]
 }
 
 fn engine_leaves_l2_ways(experiment: &Experiment) -> Vec<Conflict> {

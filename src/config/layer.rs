@@ -89,7 +89,10 @@ impl Layer {
                 (Step::Index(index), Value::Array(items)) => {
                     let length = items.len();
                     items.get_mut(*index).ok_or_else(|| {
-                        problem(format!("{}: no such element; the list has {length}, counted from 0", self.at))
+                        problem(format!(
+                            "{}: no such element; the list has {length}, counted from 0",
+                            self.at
+                        ))
                     })?
                 }
                 (_, other) => return Err(problem(format!("{}: {} has no parts", self.at, quote(other)))),
@@ -157,7 +160,9 @@ fn syntax_problem(name: &str, text: &str, error: &ron::error::SpannedError) -> P
     let start = error.span.start;
     let position = Position { line: start.line, column: start.col };
     let message = match error.code {
-        ron::Error::TrailingCharacters => "the configuration ends before this; nothing may follow it".to_owned(),
+        ron::Error::TrailingCharacters => {
+            "the configuration ends before this; nothing may follow it".to_owned()
+        }
         ref code => format!("not RON: {code}"),
     };
     Problem { place: file_place(name, text, position), message }
@@ -213,7 +218,7 @@ mod tests {
         assert!(junk.starts_with("error: x.ron:1:10: the configuration ends"), "{junk}");
         assert!(message("(seed: 1,\n seed: 2)").starts_with("error: x.ron:2:2: `seed` is given twice"));
         assert!(message("(kernel: (dispatch_order: kernel))").contains("write \"kernel\""));
-        assert!(message("(seed: )").starts_with("error: x.ron:1:8: not RON"), "{}", message("(seed: )"));
+        assert!(message("(seed: )").starts_with("error: x.ron:1:7: not RON"), "{}", message("(seed: )"));
     }
 
     #[test]
@@ -224,6 +229,9 @@ mod tests {
         Layer::set("d[0]=8").unwrap().merge_into(&mut base).unwrap();
         assert_eq!(base, json!({"a": {"b": 1, "c": 9}, "d": [8], "e": 3}));
         let problem = Layer::set("d[5]=8").unwrap().merge_into(&mut base).unwrap_err();
-        assert_eq!(problem.to_string(), "--set d[5]=8: d[5]: no such element; the list has 1, counted from 0");
+        assert_eq!(
+            problem.to_string(),
+            "--set d[5]=8: d[5]: no such element; the list has 1, counted from 0"
+        );
     }
 }

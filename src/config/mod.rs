@@ -33,10 +33,9 @@ use sim_core::params::{Group, Row, Violation};
 
 pub(crate) use experiment::Experiment;
 use layer::{Layer, Part};
-pub(crate) use mode::Mode;
 use path::{Path, Step};
 use problem::{Place, Problem, Problems, quote, suggestion};
-use workload::{Layers, LayerSpec};
+use workload::{LayerSpec, Layers};
 
 /// What was asked for on the command line.
 #[derive(Debug, Default)]
@@ -79,7 +78,7 @@ pub(crate) fn resolve(request: &Request) -> Result<Resolved, Problems> {
     let gpu = gpu_layer(&mut layers)?;
     layers.insert(0, gpu);
 
-    let mut problems = unknown_keys(&mut layers);
+    let mut problems = key_problems(&mut layers);
     let mut merged = merge(&layers, &mut problems);
     let experiment = typed(&mut merged, &layers, &mut problems);
     problems.extend(range_problems(&experiment, &merged, &layers));
@@ -122,7 +121,8 @@ fn looks_like_a_path(path: &FilePath) -> bool {
 }
 
 fn read_ron(path: &FilePath) -> Result<String, String> {
-    let text = fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let text =
+        fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     if path.extension().is_none_or(|extension| extension != "ron") {
         return Err(format!("{}: unknown kind of file; allowed: .ron", path.display()));
     }
@@ -158,7 +158,9 @@ fn gpu_layer(layers: &mut [Layer]) -> Result<Layer, Problems> {
 fn take_preset(layer: &mut Layer) -> Result<Option<(String, Place)>, Problem> {
     let gpu = Path::default().key("gpu");
     let preset = gpu.key("preset");
-    let at = [&preset, &gpu].into_iter().find(|path| layer.get(path).is_some_and(|v| *path == &preset || v.is_string()));
+    let at = [&preset, &gpu]
+        .into_iter()
+        .find(|path| layer.get(path).is_some_and(|v| *path == &preset || v.is_string()));
     let Some(at) = at else { return Ok(None) };
     let place = layer.place(at, Part::Value);
     let found = layer.get(at).cloned().unwrap_or_default();
@@ -177,11 +179,19 @@ fn take_preset(layer: &mut Layer) -> Result<Option<(String, Place)>, Problem> {
     Ok(Some((name, place)))
 }
 
-/// Takes the value at `path` out of `value`.
+/// Takes the value at `path` out of `value`; of a list's element, an empty group remains.
 fn remove(value: &mut Value, path: &Path) {
-    let Some((Step::Key(last), parent)) = path.0.split_last().map(|(last, _)| (last, path.parent())) else { return };
-    if let Some(Value::Object(fields)) = parent.and_then(|parent| parent.get_mut(value)) {
-        fields.shift_remove(last);
+    let Some((last, parent)) =
+        path.0.split_last().zip(path.parent()).map(|((last, _), parent)| (last, parent))
+    else {
+        return;
+    };
+    match (last, parent.get_mut(value)) {
+        (Step::Key(key), Some(Value::Object(fields))) => {
+            fields.shift_remove(key);
+        }
+        (Step::Index(index), Some(Value::Array(items))) => items[*index] = json!({}),
+        _ => {}
     }
 }
 
@@ -203,28 +213,58 @@ fn template_at<'a>(template: &'a Value, path: &Path) -> Option<&'a Value> {
     Path(first.collect()).get(template)
 }
 
-/// Finds keys that do not exist, and takes them out so that the rest can be judged.
-fn unknown_keys(layers: &mut [Layer]) -> Vec<Problem> {
+/// Finds keys that do not exist and groups that are none, and takes them out so that the rest can be judged.
+fn key_problems(layers: &mut [Layer]) -> Vec<Problem> {
     let template = template();
     let mut problems = Vec::new();
     for layer in layers {
-        let mut unknown = Vec::new();
+        let mut misfits = Vec::new();
         if let Some(path) = first_unknown_step(&template, &layer.at) {
-            unknown.push(path);
-            layer.value = Value::Null;
-            layer.at = Path::default();
+            misfits.push(Misfit::Unknown(path));
         } else if let Some(known) = template_at(&template, &layer.at) {
-            collect_unknown(known, &layer.value, &layer.at, &mut unknown);
+            collect_misfits(known, &layer.value, &layer.at, &mut misfits);
         }
-        for path in &unknown {
-            let message = unknown_key_message(&template, path);
-            problems.push(Problem { place: layer.place(path, Part::Key), message });
+        for misfit in &misfits {
+            problems.push(misfit.problem(&template, layer));
         }
-        for path in unknown.iter().filter_map(|path| path.below(&layer.at)) {
-            remove(&mut layer.value, &path);
+        for misfit in &misfits {
+            match misfit.path().below(&layer.at).filter(|below| !below.0.is_empty()) {
+                Some(below) => remove(&mut layer.value, &below),
+                None => (layer.at, layer.value) = (Path::default(), Value::Null),
+            }
         }
     }
     problems
+}
+
+/// What does not fit the template.
+enum Misfit {
+    /// A key that it does not have.
+    Unknown(Path),
+    /// Something else where it has a group.
+    NoGroup(Path),
+}
+
+impl Misfit {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Unknown(path) | Self::NoGroup(path) => path,
+        }
+    }
+
+    fn problem(&self, template: &Value, layer: &Layer) -> Problem {
+        match self {
+            Self::Unknown(path) => {
+                Problem { place: layer.place(path, Part::Key), message: unknown_key_message(template, path) }
+            }
+            Self::NoGroup(path) => {
+                let name = if path.0.is_empty() { "the configuration".to_owned() } else { path.to_string() };
+                let found = layer.get(path).map(quote).unwrap_or_default();
+                let message = format!("{name} = {found}: expected a group (key: value, ...)");
+                Problem { place: layer.place(path, Part::Value), message }
+            }
+        }
+    }
 }
 
 /// The start of `path` up to its first step that the template does not have.
@@ -234,19 +274,22 @@ fn first_unknown_step(template: &Value, path: &Path) -> Option<Path> {
         .find(|start| template_at(template, start).is_none())
 }
 
-fn collect_unknown(known: &Value, found: &Value, at: &Path, unknown: &mut Vec<Path>) {
+fn collect_misfits(known: &Value, found: &Value, at: &Path, misfits: &mut Vec<Misfit>) {
     match (known, found) {
+        (_, Value::Null) => {}
         (Value::Object(known), Value::Object(found)) => {
             for (key, value) in found {
                 match known.get(key) {
-                    Some(known) => collect_unknown(known, value, &at.key(key), unknown),
-                    None => unknown.push(at.key(key)),
+                    Some(known) => collect_misfits(known, value, &at.key(key), misfits),
+                    None => misfits.push(Misfit::Unknown(at.key(key))),
                 }
             }
         }
+        // serde would take a list for a group, and its elements for the first keys.
+        (Value::Object(_), _) => misfits.push(Misfit::NoGroup(at.clone())),
         (Value::Array(known), Value::Array(found)) if known.first().is_some_and(Value::is_object) => {
             for (i, value) in found.iter().enumerate() {
-                collect_unknown(&known[0], value, &at.index(i), unknown);
+                collect_misfits(&known[0], value, &at.index(i), misfits);
             }
         }
         _ => {}
@@ -278,9 +321,10 @@ fn unknown_key_message(template: &Value, path: &Path) -> String {
 fn full_path(path: &Path) -> Option<String> {
     let end = format!(".{path}");
     let rows = rows(&Experiment::default());
-    let mut found = rows.iter().map(|row| &row.path).filter(|full| {
-        full.ends_with(&end) || full.contains(&format!("{end}."))
-    });
+    let mut found = rows
+        .iter()
+        .map(|row| &row.path)
+        .filter(|full| full.ends_with(&end) || full.contains(&format!("{end}.")));
     let first = found.next()?;
     let cut = first.find(&end)? + end.len();
     Some(first[..cut].to_owned())
@@ -313,7 +357,9 @@ fn typed(merged: &mut Value, layers: &[Layer], problems: &mut Vec<Problem>) -> E
         let message = type_message(&path, &found, &error.inner().to_string(), &rows);
         problems.push(Problem { place: place_of(&path, layers), message });
         match (path.get_mut(merged), template_at(&template, &path)) {
-            (Some(value), Some(default)) if *value != *default && !path.0.is_empty() => *value = default.clone(),
+            (Some(value), Some(default)) if *value != *default && !path.0.is_empty() => {
+                *value = default.clone()
+            }
             // Nothing left to put right: the defaults serve to look for further problems.
             _ => return Experiment::default(),
         }
@@ -341,7 +387,10 @@ fn type_message(path: &Path, found: &Value, error: &str, rows: &[Row]) -> String
         return format!("{said}: unknown name{}", suggestion(word, allowed.split(" | ")));
     }
     let reason = plain_reason(error);
-    allowed.map_or_else(|| format!("{said}: {reason}"), |allowed| format!("{said}: {reason}; allowed: {allowed}"))
+    allowed.map_or_else(
+        || format!("{said}: {reason}"),
+        |allowed| format!("{said}: {reason}; allowed: {allowed}"),
+    )
 }
 
 /// serde's reason in words of the configuration.
@@ -376,8 +425,9 @@ fn range_problems(experiment: &Experiment, merged: &Value, layers: &[Layer]) -> 
 fn conflict_problems(experiment: &Experiment, layers: &[Layer]) -> Vec<Problem> {
     let problem = |conflict: checks::Conflict| {
         let paths: Vec<Path> = conflict.paths.iter().filter_map(|path| Path::parse(path)).collect();
-        let said = paths.iter().find(|path| layers.iter().any(|layer| layer.get(path).is_some()));
-        let place = said.or(paths.first()).map_or(Place::Nowhere, |path| place_of(path, layers));
+        let said = paths.iter().find(|path| is_said(path, layers));
+        let nearest = || paths.iter().max_by_key(|path| said_start(path, layers).0.len());
+        let place = said.or_else(nearest).map_or(Place::Nowhere, |path| place_of(path, layers));
         Problem { place, message: conflict.message }
     };
     checks::conflicts(experiment).into_iter().map(problem).collect()
@@ -385,14 +435,28 @@ fn conflict_problems(experiment: &Experiment, layers: &[Layer]) -> Vec<Problem> 
 
 /// Where the value at `path` was said last: it, or the nearest group or list around it.
 fn place_of(path: &Path, layers: &[Layer]) -> Place {
-    let mut around = Some(path.clone());
-    while let Some(path) = around.filter(|path| !path.0.is_empty()) {
-        if let Some(layer) = layers.iter().rfind(|layer| layer.get(&path).is_some()) {
-            return layer.place(&path, Part::Value);
-        }
-        around = path.parent();
+    let start = said_start(path, layers);
+    let layer = layers.iter().rfind(|layer| layer.get(&start).is_some());
+    match layer {
+        Some(layer) if !start.0.is_empty() => layer.place(&start, Part::Value),
+        _ => Place::Nowhere,
     }
-    Place::Nowhere
+}
+
+/// The longest start of `path` for which some layer has a value.
+fn said_start(path: &Path, layers: &[Layer]) -> Path {
+    let mut start = path.clone();
+    while !is_said(&start, layers) {
+        match start.parent() {
+            Some(parent) => start = parent,
+            None => break,
+        }
+    }
+    start
+}
+
+fn is_said(path: &Path, layers: &[Layer]) -> bool {
+    layers.iter().any(|layer| layer.get(path).is_some())
 }
 
 fn nowhere(message: String) -> Problems {

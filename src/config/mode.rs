@@ -30,7 +30,9 @@ impl Mode {
             Self::Dense => "AMD APP SDK matrix multiplication, the paper's baseline",
             Self::DenseTiled => "the best dense matrix multiplication for this machine",
             Self::Spartan => "the best sparse matrix multiplication on the compaction engine",
-            Self::SpartanPlain => "the paper's algorithm 3 in its plainest correct form, on the compaction engine",
+            Self::SpartanPlain => {
+                "the paper's algorithm 3 in its plainest correct form, on the compaction engine"
+            }
         }
     }
 

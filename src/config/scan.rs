@@ -201,7 +201,8 @@ impl Scanner<'_> {
 
     fn number(&mut self, start: Position) {
         let rest = &self.text[self.at..];
-        let number = &rest[..rest.find(|c: char| c.is_whitespace() || ",)]}/".contains(c)).unwrap_or(rest.len())];
+        let number =
+            &rest[..rest.find(|c: char| c.is_whitespace() || ",)]}/".contains(c)).unwrap_or(rest.len())];
         self.at += number.len();
         if number.replace('_', "").parse::<f64>().is_ok_and(|number| !number.is_finite()) {
             self.scan.faults.push((Fault::NotFinite(number.to_owned()), start));
@@ -363,7 +364,9 @@ mod tests {
     /// Whatever the text, scanning ends.
     #[test]
     fn broken_text_does_not_hang() {
-        for text in ["", "(", "(a", "(a:", "[", "[,", "\"", "r#\"", "/*", "(a: 'x", "))", "{", "{\"a", "#![x", "(ü:€)"] {
+        for text in [
+            "", "(", "(a", "(a:", "[", "[,", "\"", "r#\"", "/*", "(a: 'x", "))", "{", "{\"a", "#![x", "(ü:€)",
+        ] {
             Scan::new(text);
         }
     }

@@ -76,12 +76,33 @@ fn the_quickstart_is_alexnet_conv3_as_recorded() {
 #[test]
 fn documented_paths_can_be_set() {
     let sets = [
-        "gpu.compute_units=8", "gpu.clock=1233 MHz", "gpu.l1.size=32 KiB", "gpu.l1.ways=8", "gpu.l1.latency=50",
-        "gpu.l1.mshrs=32", "gpu.l2.size=\"1 MiB\"", "gpu.l2.ways=8", "gpu.l2.slices=4", "gpu.l2.latency=20",
-        "gpu.l2.mshrs=32", "gpu.dram.preset=hbm2", "engine.sib.size=256 KiB", "engine.prefetch_buffer.size=1 MiB",
-        "engine.prefetch_length=8", "engine.processors=16", "workload.batch=2", "workload.layer=conv3", "workload.m=64",
-        "workload.k=64", "workload.n=64", "workload.elements=1024", "workload.sparsity=0.9",
-        "workload.activations=uniform", "kernel.tile=64x64", "kernel.dispatch_order=m-fastest", "seed=7",
+        "gpu.compute_units=8",
+        "gpu.clock=1233 MHz",
+        "gpu.l1.size=32 KiB",
+        "gpu.l1.ways=8",
+        "gpu.l1.latency=50",
+        "gpu.l1.mshrs=32",
+        "gpu.l2.size=\"1 MiB\"",
+        "gpu.l2.ways=8",
+        "gpu.l2.slices=16",
+        "gpu.l2.latency=20",
+        "gpu.l2.mshrs=32",
+        "gpu.dram.preset=hbm2",
+        "engine.sib.size=256 KiB",
+        "engine.prefetch_buffer.size=1 MiB",
+        "engine.prefetch_length=8",
+        "engine.processors=16",
+        "workload.batch=2",
+        "workload.layer=conv3",
+        "workload.m=64",
+        "workload.k=64",
+        "workload.n=64",
+        "workload.elements=1024",
+        "workload.sparsity=0.9",
+        "workload.activations=uniform",
+        "kernel.tile=64x64",
+        "kernel.dispatch_order=m-fastest",
+        "seed=7",
     ];
     let Resolved { experiment, .. } = resolved("quickstart", &sets);
     assert_eq!(experiment.gpu.l2.size, Bytes::mib(1));
@@ -131,7 +152,11 @@ fn the_identity_leaves_out_what_changes_no_number() {
     for other in ["gpu.l2.ways=8", "workload.batch=8", "workload.activations=uniform", "gpu=r9nano"] {
         assert_ne!(id, resolved("quickstart", &[other]).id, "{other}");
     }
-    assert_eq!(id, resolved("quickstart", &["workload.activations=recorded"]).id, "the same input, said otherwise");
+    assert_eq!(
+        id,
+        resolved("quickstart", &["workload.activations=recorded"]).id,
+        "the same input, said otherwise"
+    );
 }
 
 #[test]
@@ -199,6 +224,8 @@ fn problems_of_flags_name_the_flag() {
         ("workload.layers[0].filter=3x3", "--set workload.layers[0].filter=3x3"),
         ("workload.layers[0].filter=8x8x99x99", "filter 99x99 is larger than the padded input 15x15"),
         ("gpu.l2.ways=4", "--set gpu.l2.ways=4: engine.l2_ways = 8, and L2 has 4"),
+        ("gpu.dram.channels=3", "does not divide gpu.l2.slices = 8"),
+        ("gpu.dram.write_queue=8", "allowed: low < high <= queue"),
         ("kernel.tile=big", "kernel.tile = \"big\"; allowed: \"auto\""),
         ("workload.clustered.a=2.5", "go together"),
         ("modes=[]", "--set modes=[]: modes is empty"),
@@ -235,6 +262,21 @@ fn every_source_makes_activations_of_the_layers_shape() {
 }
 
 #[test]
+fn extreme_shares_of_zeros_can_be_generated() {
+    for source in ["uniform", "clustered"] {
+        for (share, zeros) in [("0", 0.0), ("1", 1.0)] {
+            let sets = [format!("workload.activations={source}"), format!("workload.sparsity={share}")];
+            let experiment = resolved("quickstart", &[&sets[0], &sets[1]]).experiment;
+            let [Task::Convolution(task)] = &experiment.workload.tasks()[..] else {
+                panic!("{experiment:?}")
+            };
+            assert_eq!(task.activations(0).unwrap().sparsity(4), zeros, "{source} {share}");
+        }
+    }
+    resolved("quickstart", &["workload.sparsity=layer"]);
+}
+
+#[test]
 fn a_missing_filter_is_named() {
     let message = refused_text("(workload: (layers: [\n (name: \"a\")]))");
     assert!(message.contains("/my.ron:2:2: layer `a`: a filter"), "{message}");
@@ -242,7 +284,9 @@ fn a_missing_filter_is_named() {
 
 #[test]
 fn unknown_experiments_and_files_are_named() {
-    assert!(refused("quickstrat", &[]).contains("unknown experiment `quickstrat`; did you mean `quickstart`?"));
+    assert!(
+        refused("quickstrat", &[]).contains("unknown experiment `quickstrat`; did you mean `quickstart`?")
+    );
     assert!(refused("absent.ron", &[]).contains("cannot read absent.ron"));
     assert!(refused("/dev/null", &[]).contains("allowed: .ron"));
 }

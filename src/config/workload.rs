@@ -188,7 +188,9 @@ impl ConvolutionTask {
                 self.fitting(Array::from_bytes(recording.name, recording.bytes).map_err(|e| e.to_string())?)
             }
             Source::File(path) => self.read(path),
-            Source::Uniform { sparsity, images } => Ok(generator::uniform(self.shape(*images), *sparsity, seed)),
+            Source::Uniform { sparsity, images } => {
+                Ok(generator::uniform(self.shape(*images), *sparsity, seed))
+            }
             Source::Clustered { sparsity, images, parameters } => {
                 Ok(generator::clustered(self.shape(*images), &parameters.clustering(*sparsity), seed))
             }
@@ -280,9 +282,10 @@ impl Workload {
     pub(crate) fn chosen_layers(&self) -> impl Iterator<Item = (usize, &LayerSpec)> {
         let layers = if self.kind == Kind::Convolution { &self.layers.0[..] } else { &[] };
         let chosen = self.chosen_names();
-        layers.iter().enumerate().filter(move |(_, layer)| {
-            chosen.is_empty() || chosen.contains(&layer.name.as_str())
-        })
+        layers
+            .iter()
+            .enumerate()
+            .filter(move |(_, layer)| chosen.is_empty() || chosen.contains(&layer.name.as_str()))
     }
 
     /// Where the activations of `layer` come from, the override of the whole workload applied.

@@ -1,6 +1,6 @@
 //! Parameters of the kernels.
 
-use sim_core::params::{any, range, zero_or};
+use sim_core::params::{any, zero_or};
 
 sim_core::named_values! {
     /// Which workgroups follow each other.
@@ -22,8 +22,8 @@ sim_core::parameters! {
         tile: String = "auto".into(), "", any();
         /// Which workgroups follow each other.
         dispatch_order: DispatchOrder = DispatchOrder::Kernel, "", any();
-        /// Wavefronts of a `spartan` workgroup.
-        wavefronts: u32 = 16, "", range(1, 16);
+        /// Wavefronts of a `spartan` workgroup; 0 takes as many as have room for their registers.
+        wavefronts: u32 = 0, "", zero_or(1, 16);
         /// Rows of B that a `spartan` workgroup's columns advance together; 0 takes as many as the LDS
         /// holds twice.
         k_window: u32 = 0, "rows", zero_or(1, 1_024);
