@@ -1,13 +1,14 @@
 //! Runs a matrix product on a simulated machine, by one of the kernels, and checks its result.
 
 use gpu_model::gpu::{Gpu, KernelReport, RunOptions, SimError};
-use gpu_model::kernel::{Kernel, Memory};
+use gpu_model::kernel::{Allocation, Kernel, Memory};
 use gpu_model::params::Machine;
 use sim_core::TickOrder;
 
 use crate::gemm::{Gemm, GemmMemory, Placements};
-use crate::kernels::{Dense, DenseTiled, Spartan, SpartanPlain, TileChoice};
+use crate::kernels::{Dense, DenseTiled, Relu, Spartan, SpartanPlain, TileChoice};
 use crate::params;
+use crate::random::{Counter, Stream};
 use crate::verify::{Mismatch, verify};
 
 /// The kernels for matrix products.
@@ -138,16 +139,7 @@ pub fn run_kernel<K: Kernel>(
     machine: &Machine,
     options: GemmOptions<'_>,
 ) -> Result<GemmRun, RunError> {
-    let capacity = machine.gpu.dram.capacity;
-    let end = placements.c.base + placements.c.bytes();
-    if end > capacity.0 {
-        let list: Vec<String> =
-            placements.allocations().iter().map(|a| format!("{} {} bytes", a.name, a.bytes)).collect();
-        return Err(RunError::Configuration(format!(
-            "the matrices ({}) need {end} bytes, more than the modelled DRAM holds: gpu.dram.capacity = \"{capacity}\"",
-            list.join(", ")
-        )));
-    }
+    require_capacity(machine, &placements.allocations())?;
     let matrix = which.is_sparse().then(|| placements.registered_b(gemm));
     let mut gpu = Gpu::new(machine, matrix)?;
     let mut memory = options.verify_with.map(|a| GemmMemory::new(gemm, placements, a));
@@ -168,4 +160,102 @@ pub fn run_kernel<K: Kernel>(
         verify(gemm, a, memory.c(), which.is_sparse()).map_err(RunError::Wrong)?;
     }
     Ok(GemmRun { report, tile, verified: memory.is_some() })
+}
+
+/// Checks that everything that a kernel uses lies in the modelled DRAM.
+fn require_capacity(machine: &Machine, allocations: &[Allocation]) -> Result<(), RunError> {
+    let capacity = machine.gpu.dram.capacity;
+    let end = allocations.iter().map(|a| a.base + a.bytes).max().unwrap_or(0);
+    if end <= capacity.0 {
+        return Ok(());
+    }
+    let list: Vec<String> = allocations.iter().map(|a| format!("{} {} bytes", a.name, a.bytes)).collect();
+    Err(RunError::Configuration(format!(
+        "{} take {end} bytes, more than the modelled DRAM holds: gpu.dram.capacity = \"{capacity}\"",
+        list.join(", ")
+    )))
+}
+
+/// Runs a ReLU over `elements` elements on a machine with cold caches; with `verify_seed`, over normally
+/// distributed values of that seed, checked.
+pub fn run_relu(
+    elements: u64,
+    machine: &Machine,
+    verify_seed: Option<u64>,
+    order: TickOrder,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(KernelReport, Option<bool>), RunError> {
+    let kernel = Relu::new(elements);
+    require_capacity(machine, &kernel.allocations())?;
+    let mut gpu = Gpu::new(machine, None)?;
+    let mut memory = verify_seed.map(|seed| ReluMemory::new(&kernel, elements, seed));
+    progress(Progress::Total(kernel.workgroups()));
+    let report = gpu.run(
+        &kernel,
+        RunOptions {
+            order,
+            memory: memory.as_mut().map(|memory| memory as &mut dyn Memory),
+            progress: &mut |done| progress(Progress::Done(done)),
+        },
+    )?;
+    if let Some(memory) = &memory {
+        memory.check()?;
+    }
+    Ok((report, memory.is_some().then_some(true)))
+}
+
+/// Memory contents of a ReLU: x to read, y to write.
+struct ReluMemory {
+    x: Vec<f32>,
+    y: Vec<f32>,
+    x_base: u64,
+    y_base: u64,
+    strays: u64,
+}
+
+impl ReluMemory {
+    fn new(kernel: &Relu, elements: u64, seed: u64) -> Self {
+        let values = Counter::new(seed, Stream::ActivationValues);
+        Self {
+            x: (0..elements).map(|i| values.normal(i) as f32).collect(),
+            y: vec![f32::NAN; elements as usize],
+            x_base: kernel.allocations()[0].base,
+            y_base: kernel.result_base(),
+            strays: 0,
+        }
+    }
+
+    fn check(&self) -> Result<(), RunError> {
+        if self.strays > 0 {
+            return Err(RunError::Strays(self.strays));
+        }
+        let wrong = |(x, y): &(&f32, &f32)| x.max(0.0).to_bits() != y.to_bits();
+        let pairs = || self.x.iter().zip(&self.y);
+        match pairs().position(|pair| wrong(&pair)) {
+            None => Ok(()),
+            Some(at) => Err(RunError::Wrong(Mismatch {
+                row: 0,
+                column: at as u64,
+                found: self.y[at],
+                expected: self.x[at].max(0.0).into(),
+                tolerance: 0.0,
+                wrong: pairs().filter(wrong).count() as u64,
+            })),
+        }
+    }
+}
+
+impl Memory for ReluMemory {
+    fn load(&self, address: u64) -> f32 {
+        let at = address.checked_sub(self.x_base).map(|offset| offset as usize / 4);
+        at.and_then(|at| self.x.get(at)).copied().unwrap_or(f32::NAN)
+    }
+
+    fn store(&mut self, address: u64, value: f32) {
+        let at = address.checked_sub(self.y_base).map(|offset| offset as usize / 4);
+        match at.and_then(|at| self.y.get_mut(at)) {
+            Some(element) => *element = value,
+            None => self.strays += 1,
+        }
+    }
 }
