@@ -1,13 +1,15 @@
 //! The crossbar between L1 caches and L2 slices, one for each direction.
 //!
-//! Each input moves at most one message a cycle, and so does each output; an output that several inputs
-//! want serves them round robin.
+//! A cycle has one round or several. In each, every input moves at most one message, and so does every
+//! output; an output that several inputs want serves them round robin.
 
 use sim_core::{Cycle, Link, Wake, Wheel};
 
 /// One direction of the crossbar.
 #[derive(Debug)]
 pub struct Crossbar {
+    /// Rounds of a cycle: messages that each input and each output may move.
+    rounds: u32,
     /// Input that each output prefers next.
     preferred: Vec<usize>,
     /// Input that each output serves in this cycle, with its distance from the preferred one.
@@ -15,9 +17,9 @@ pub struct Crossbar {
 }
 
 impl Crossbar {
-    /// A crossbar with `outputs` outputs.
-    pub fn new(outputs: usize) -> Self {
-        Self { preferred: vec![0; outputs], chosen: vec![None; outputs] }
+    /// A crossbar with `outputs` outputs and `rounds` rounds a cycle.
+    pub fn new(outputs: usize, rounds: u32) -> Self {
+        Self { rounds, preferred: vec![0; outputs], chosen: vec![None; outputs] }
     }
 
     /// Moves what can be moved; `route` tells a message's output.
@@ -29,8 +31,25 @@ impl Crossbar {
         route: impl Fn(&T) -> usize,
         wheel: &mut Wheel,
     ) -> Wake {
+        for _ in 0..self.rounds {
+            if !self.round(now, inputs, outputs, &route, wheel) {
+                return Wake::Idle;
+            }
+        }
+        Wake::Next
+    }
+
+    /// One round; whether another one may move more. Where full outputs are all that hold messages up, it
+    /// may not: they wake the crossbar when a slot becomes free.
+    fn round<T>(
+        &mut self,
+        now: Cycle,
+        inputs: &mut [Link<T>],
+        outputs: &mut [Link<T>],
+        route: &impl Fn(&T) -> usize,
+        wheel: &mut Wheel,
+    ) -> bool {
         let mut waiting = 0;
-        let mut granted = 0;
         for (input, link) in inputs.iter().enumerate() {
             let Some(message) = link.peek(now) else { continue };
             waiting += 1;
@@ -42,9 +61,9 @@ impl Crossbar {
             }
         }
         if waiting == 0 {
-            return Wake::Idle;
+            return false;
         }
-        let mut blocked = 0;
+        let (mut granted, mut blocked) = (0, 0);
         let mut more = false;
         for (output, chosen) in self.chosen.iter_mut().enumerate() {
             let Some((_, input)) = chosen.take() else { continue };
@@ -59,12 +78,6 @@ impl Crossbar {
                 more |= inputs[input].peek(now).is_some();
             }
         }
-        // Inputs that lost to another try again next cycle. Full outputs wake the crossbar by themselves when
-        // a slot becomes free.
-        if granted > 0 && (more || waiting > granted + blocked) {
-            Wake::Next
-        } else {
-            Wake::Idle
-        }
+        granted > 0 && (more || waiting > granted + blocked)
     }
 }

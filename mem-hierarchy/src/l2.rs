@@ -22,7 +22,9 @@ pub struct L2Slice {
     tag_latency: u64,
     /// Room that the response link must keep for the requests that wait in MSHRs.
     reserved_responses: usize,
-    response_port_free: Cycle,
+    /// The cycle for which answers are being sent, and how many have been.
+    response_port: (Cycle, u32),
+    responses_per_cycle: u32,
     stats: CacheStats,
 }
 
@@ -44,8 +46,14 @@ pub struct L2Ports<'a> {
 }
 
 impl L2Slice {
-    /// A cold slice that uses `ways` of its ways.
-    pub fn new(params: &params::L2, ways: u32, map: AddressMap, reserved_responses: usize) -> Self {
+    /// A cold slice that uses `ways` of its ways and sends `responses_per_cycle` answers a cycle at the most.
+    pub fn new(
+        params: &params::L2,
+        ways: u32,
+        map: AddressMap,
+        reserved_responses: usize,
+        responses_per_cycle: u32,
+    ) -> Self {
         let sets = params.size.0 / LINE_BYTES / u64::from(params.ways) / u64::from(params.slices);
         Self {
             map,
@@ -54,7 +62,8 @@ impl L2Slice {
             requests_per_cycle: params.requests_per_cycle,
             tag_latency: params.tag_latency.into(),
             reserved_responses,
-            response_port_free: Cycle(0),
+            response_port: (Cycle(0), 0),
+            responses_per_cycle,
             stats: CacheStats::default(),
         }
     }
@@ -78,7 +87,7 @@ impl L2Slice {
                 return Wake::Idle;
             }
             if ports.responses.room(now) <= self.reserved_responses {
-                return Wake::Next; // answers drain by themselves, one a cycle
+                return Wake::Next; // answers drain by themselves
             }
             if !self.accept(now, ports, wheel) {
                 return Wake::Idle; // woken by the answer, or the slot, that it waits for
@@ -205,7 +214,7 @@ impl L2Slice {
         Target { cu: request.cu, tag: request.tag, access: request.access, arrived }
     }
 
-    /// Answers a request after the slice's latency, one answer a cycle.
+    /// Answers a request after the slice's latency, as soon as its port allows.
     fn respond(
         &mut self,
         target: Target,
@@ -214,8 +223,15 @@ impl L2Slice {
         ports: &mut L2Ports<'_>,
         wheel: &mut Wheel,
     ) {
-        let leaves = now.max(self.response_port_free);
-        self.response_port_free = leaves + 1;
+        let (cycle, sent) = &mut self.response_port;
+        if *cycle < now {
+            (*cycle, *sent) = (now, 0);
+        }
+        if *sent == self.responses_per_cycle {
+            (*cycle, *sent) = (*cycle + 1, 0);
+        }
+        *sent += 1;
+        let leaves = *cycle;
         let is_write = target.access.is_write();
         let response = L2Response { cu: target.cu, tag: target.tag, is_write, data: data.filter(|_| !is_write) };
         ports.responses.send_after(leaves - now, response, now, wheel);

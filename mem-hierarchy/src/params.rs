@@ -48,8 +48,10 @@ sim_core::parameters! {
 }
 
 sim_core::parameters! {
-    /// Crossbar between the L1 caches and the L2 slices: a line a cycle into each slice and out of it.
+    /// Crossbar between the L1 caches and the L2 slices.
     pub struct Crossbar {
+        /// Messages that each input and each output moves in a cycle; a message may carry a line of 64 bytes.
+        lines_per_cycle: u32 = 1, "a cycle", range(1, 64);
         /// Traversal, each way.
         latency: u32 = 10, "cycles", range(1, 10_000);
         /// Requests that may wait at an input.

@@ -79,6 +79,9 @@ impl Preset {
 /// Row, bank group, bank, column: neighbouring rows of a channel lie in different banks.
 const GROUP_BANK_COLUMN: [Field; 4] = [Field::Rank, Field::Group, Field::Bank, Field::Column];
 
+/// Row, bank, bank group, column: neighbouring rows of a channel lie in different bank groups.
+const BANK_GROUP_COLUMN: [Field; 4] = [Field::Rank, Field::Bank, Field::Group, Field::Column];
+
 /// Every preset but `ideal`.
 pub const STANDARDS: &[(Preset, Standard)] = &[
     (
@@ -186,14 +189,16 @@ pub const STANDARDS: &[(Preset, Standard)] = &[
         Standard {
             name: "hbm-r9nano",
             source: "MGPUSim v3.0.0's R9 Nano. A burst is 128 bytes, so a line uses half of one. The \
-                     scheduler sees what its two command queues of 8 hold. Row size, the bubble between ranks \
-                     and the map are HBM1's: with closed pages they hardly matter. No refresh, no tFAW there",
+                     scheduler sees what its two command queues of 8 hold. The map is inferred: its reads take 34 \
+                     and 82 ns in turn, mean 57, so that the two lines of a burst meet in one bank and the next \
+                     burst in another. With closed pages a row counts for one burst, which is why it is given as \
+                     128 bytes. The bubble between ranks is HBM1's. No refresh, no tFAW there",
             clock_hz: 500_000_000,
             bus_bits: 256,
             burst_length: 4,
             banks: Banks { ranks: 2, groups: 4, banks: 4 },
-            row_bytes: 2_048,
-            map: GROUP_BANK_COLUMN,
+            row_bytes: 128,
+            map: BANK_GROUP_COLUMN,
             timings: Timings { rrd_s: 2, rtp: 3, rtrs: 1, faw: 0, rfc: 0, refi: 0, ccd_l: 1, ..HBM1 },
             dual_command: true,
             page_policy: PagePolicy::Closed,
