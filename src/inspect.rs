@@ -36,7 +36,6 @@ struct Shown<'a> {
 
 fn compaction(args: &CompactionArgs) -> Result<(), Failure> {
     let array = Array::read(&args.file).map_err(input)?;
-    array.require_finite().map_err(input)?;
     let file = array.source.clone();
     let values = match &args.filter {
         Some(filter) => convolution_column(args, array, filter)?,

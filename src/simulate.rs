@@ -5,9 +5,10 @@ use std::sync::Arc;
 use gpu_model::gpu::KernelReport;
 use gpu_model::params::Machine;
 use results::record::{
-    self, CacheCounts, CacheRecord, DramRecord, EngineRecord, Instructions, KernelRecord, RunRecord,
+    self, BufferRecord, CacheCounts, CacheRecord, DramRecord, EngineRecord, Instructions, KernelRecord,
+    OutcomeRecord, RunRecord,
 };
-use sim_core::TickOrder;
+use sim_core::{Histogram, TickOrder};
 use workloads::gemm::Gemm;
 use workloads::im2col::Im2col;
 use workloads::matrix::{LineStatistics, UniformMatrix};
@@ -63,7 +64,7 @@ pub(crate) fn simulate(job: &Job<'_>, progress: &Progress) -> Result<RunRecord, 
             let zeros = 1.0 - record::share(statistics.nonzeros, elements);
             let activations = record::Activations { source: "uniform".into(), images: 1, repeated: 1 };
             let inputs = RunRecord { sparsity: zeros, sparsity_b: zeros, activations, ..RunRecord::default() };
-            product(job, &Gemm::new(*m, Arc::new(b)), inputs, progress)
+            product(job, &Gemm::new(*m, Arc::new(b), 1.0 - zeros), inputs, progress)
         }
         Task::Relu { elements } => relu(job, *elements, progress),
     }
@@ -84,7 +85,7 @@ fn convolution(job: &Job<'_>, task: &ConvolutionTask, progress: &Progress) -> Re
         },
         ..RunRecord::default()
     };
-    product(job, &Gemm::new(task.layer.m(), Arc::new(b)), inputs, progress)
+    product(job, &Gemm::new(task.layer.m(), Arc::new(b), 1.0 - inputs.sparsity_b), inputs, progress)
 }
 
 /// A matrix product in the job's mode; `inputs` holds what is known of the inputs.
@@ -146,6 +147,14 @@ fn report_progress(progress: &Progress, step: run::Progress) {
     match step {
         run::Progress::Total(workgroups) => progress.set_total(workgroups),
         run::Progress::Done(workgroups) => progress.done(workgroups),
+    }
+}
+
+fn outcome(dram_lines: u64, latency: &Histogram) -> OutcomeRecord {
+    OutcomeRecord {
+        dram_lines,
+        read_latency_mean_cycles: latency.mean.value(),
+        read_latency_histogram: latency.buckets.clone(),
     }
 }
 
@@ -214,6 +223,17 @@ fn measured(job: &Job<'_>, report: &KernelReport, inputs: RunRecord) -> RunRecor
             wasted_lines: engine.wasted_lines,
             processor_busy_cycles: engine.processor_busy_cycles,
             read_latency_mean_cycles: engine.read_latency().value(),
+            lanes_rewound: engine.lanes_rewound,
+            lane_hit: outcome(0, &engine.latency_lane_hit),
+            accurate_search: outcome(engine.dram_lines_accurate, &engine.latency_accurate),
+            prudent_search: outcome(engine.dram_lines_prudent, &engine.latency_prudent),
+            hasty_search: outcome(engine.dram_lines_hasty, &engine.latency_hasty),
+            buffer: BufferRecord {
+                mean_lines: engine.buffer_occupancy.mean(),
+                peak_lines: engine.buffer_peak_lines,
+                interval_cycles: engine.buffer_occupancy.interval,
+                lines_over_time: engine.buffer_occupancy.means(),
+            },
         }),
         ..inputs
     }

@@ -270,7 +270,6 @@ fn a_result_directory_that_cannot_be_is_refused_first() {
 const SMALL: [&str; 4] = ["run", "relu", "--set", "workload.elements=4096"];
 
 #[test]
-#[ignore = "needs the kernels"]
 fn data_go_to_stdout_and_progress_to_stderr() {
     let (code, stdout, stderr) = command(&[&SMALL[..], &["--format", "json"]].concat());
     assert_eq!(code, 0, "{stderr}");
@@ -284,7 +283,6 @@ fn data_go_to_stdout_and_progress_to_stderr() {
 }
 
 #[test]
-#[ignore = "needs the kernels"]
 fn a_result_file_is_what_stdout_shows() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("a/b");
@@ -294,7 +292,6 @@ fn a_result_file_is_what_stdout_shows() {
 }
 
 #[test]
-#[ignore = "needs the kernels"]
 fn results_do_not_depend_on_threads() {
     let run = |threads| {
         let arguments =

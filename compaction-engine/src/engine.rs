@@ -16,7 +16,7 @@ use mem_hierarchy::request::{
 };
 use rustc_hash::FxHashMap;
 use serde::Serialize;
-use sim_core::{Cycle, Histogram, Id, Link, Mean, Slab, Wake, Wheel};
+use sim_core::{Cycle, Histogram, Id, Link, Mean, Slab, Timeline, Wake, Wheel};
 
 use crate::line::CompactedLine;
 use crate::packer::Released;
@@ -88,8 +88,8 @@ pub struct EngineStats {
     pub wasted_lines: u64,
     /// Cycles for which processing units were taken, all of them together.
     pub processor_busy_cycles: u64,
-    /// Lines of the prefetch buffer in use, summed over cycles.
-    pub buffer_line_cycles: u64,
+    /// Lines of the prefetch buffer in use, over time until their number last changed.
+    pub buffer_occupancy: Timeline,
     /// The most lines of the prefetch buffer ever in use.
     pub buffer_peak_lines: u64,
     /// Cycles from a request's arrival to its answer leaving, for lane hits.
@@ -178,7 +178,8 @@ pub struct Engine {
     lives: u32,
     tickets: u32,
     uses: u64,
-    occupancy_since: Cycle,
+    /// Lines of the buffer in use when the engine was last ticked.
+    occupancy: usize,
     stats: EngineStats,
 }
 
@@ -216,7 +217,7 @@ impl Engine {
             lives: 0,
             tickets: 0,
             uses: 0,
-            occupancy_since: Cycle(0),
+            occupancy: 0,
             stats: EngineStats::default(),
             params: params.clone(),
             matrix,
@@ -230,8 +231,6 @@ impl Engine {
         ports: &mut EnginePorts<'_>,
         wheel: &mut Wheel,
     ) -> Result<Wake, OutsideMatrix> {
-        self.stats.buffer_line_cycles += self.buffer.used_lines() as u64 * now.since(self.occupancy_since);
-        self.occupancy_since = now;
         for channel in 0..ports.from_memory.len() {
             while let Some(response) = engine_link(&mut ports.from_memory[channel]).take(now, wheel) {
                 self.dense_line_arrived(response.tag, now, ports, wheel);
@@ -260,7 +259,17 @@ impl Engine {
                 }
             }
         }
-        Ok(wake.min(self.read_on(now, ports, wheel)))
+        let wake = wake.min(self.read_on(now, ports, wheel));
+        self.note_occupancy(now);
+        Ok(wake)
+    }
+
+    /// Adds up the buffer's occupancy where it changes: a tick more or less does not matter.
+    fn note_occupancy(&mut self, now: Cycle) {
+        if self.occupancy != self.buffer.used_lines() {
+            self.stats.buffer_occupancy.hold(self.occupancy as u64, now);
+            self.occupancy = self.buffer.used_lines();
+        }
     }
 
     /// Column and compacted line that a sparse read of `line` asks for.
@@ -457,23 +466,44 @@ impl Engine {
     fn finish(&mut self, at: usize, now: Cycle, ports: &mut EnginePorts<'_>, wheel: &mut Wheel) {
         let lane = self.buffer.lane_mut(at);
         let finished = lane.packer.finish();
-        let (column, ready) = (lane.column, lane.compacted_at.max(now));
+        // Where the bitmask tells all, the search is all that takes time.
+        let (column, ready) = (lane.column, lane.compacted_at.max(lane.not_before).max(now));
         lane.finished = Some(finished.released.index + 1);
+        if let Next::EndOfColumn { skipped } = lane.cursor.advance(self.sib.entry_of(column)) {
+            self.stats.lines_skipped += u64::from(skipped);
+        }
         if let (Some(filled), Some(slot)) = (finished.filled, self.sib.find(column)) {
             self.sib.observe_compacted(slot, filled.index, filled.cmi);
         }
         self.release(at, finished.released, ready, now, ports, wheel);
-        // Requests past the column's final line.
         let end = finished.released.index;
-        let mut past = std::mem::take(&mut self.buffer.lane_mut(at).pending);
-        past.retain(|pending| {
-            let is_past = pending.index > end;
-            if is_past {
-                self.respond(*pending, PAST_THE_END, ready, now, ports, wheel);
+        self.respond_to_waiting(at, |index| index > end, PAST_THE_END, ready, now, ports, wheel);
+    }
+
+    /// Answers the requests that wait in a lane for the lines that `is_meant` names; whether there were any.
+    #[allow(clippy::too_many_arguments)]
+    fn respond_to_waiting(
+        &mut self,
+        at: usize,
+        is_meant: impl Fn(u32) -> bool,
+        data: SparseLine,
+        ready: Cycle,
+        now: Cycle,
+        ports: &mut EnginePorts<'_>,
+        wheel: &mut Wheel,
+    ) -> bool {
+        let mut waiting = std::mem::take(&mut self.buffer.lane_mut(at).pending);
+        let before = waiting.len();
+        waiting.retain(|pending| {
+            let meant = is_meant(pending.index);
+            if meant {
+                self.respond(*pending, data, ready, now, ports, wheel);
             }
-            !is_past
+            !meant
         });
-        self.buffer.lane_mut(at).pending = past;
+        let any = waiting.len() < before;
+        self.buffer.lane_mut(at).pending = waiting;
+        any
     }
 
     /// Sends a compacted line to whoever waits for it, or keeps it.
@@ -488,14 +518,11 @@ impl Engine {
     ) {
         let CompactedLine { words, last } = released.line;
         let line = SparseLine { words, last };
-        let lane = self.buffer.lane_mut(at);
-        lane.produced = released.index + 1;
-        if let Some(waits) = lane.pending.iter().position(|pending| pending.index == released.index) {
-            let pending = lane.pending.remove(waits);
-            self.respond(pending, line, ready, now, ports, wheel);
+        self.buffer.lane_mut(at).produced = released.index + 1;
+        if self.respond_to_waiting(at, |index| index == released.index, line, ready, now, ports, wheel) {
             return;
         }
-        if released.index < lane.wanted_from {
+        if released.index < self.buffer.lane(at).wanted_from {
             return; // made again on the way to the line that was asked for
         }
         // Room was there unless a request for a later line forces this one out: then the oldest goes.
@@ -563,27 +590,40 @@ impl Engine {
 
     /// Reads one dense line from each channel that has room, for the lanes queued there.
     fn read_on(&mut self, now: Cycle, ports: &mut EnginePorts<'_>, wheel: &mut Wheel) -> Wake {
-        let mut wake = Wake::Idle;
         for channel in 0..self.queues.len() {
-            if self.queues[channel].outstanding >= self.params.outstanding_per_channel {
-                continue; // an answer wakes the engine
-            }
-            let Some(at) = self.next_reader(channel) else { continue };
-            let not_before = self.buffer.lane(at).not_before;
-            if not_before > now {
-                wake = wake.min(Wake::at(not_before, now));
-                continue;
-            }
-            if !engine_link(&mut ports.to_memory[channel]).has_room(now, wheel) {
-                continue;
-            }
-            self.pop_reader(channel);
-            self.read_next(at, channel, now, ports, wheel);
-            if self.next_reader(channel).is_some() {
-                wake = Wake::Next;
+            if let Ok(at) = self.reader(channel, now, ports, wheel) {
+                self.pop_reader(channel);
+                self.read_next(at, channel, now, ports, wheel);
             }
         }
+        // Lanes queue up anew as they read, at any channel.
+        let mut wake = Wake::Idle;
+        for channel in 0..self.queues.len() {
+            wake = wake.min(self.reader(channel, now, ports, wheel).map_or_else(|wake| wake, |_| Wake::Next));
+        }
         if self.look_at_homeless && !self.homeless.is_empty() { Wake::Next } else { wake }
+    }
+
+    /// The lane that may read from `channel`; or when to look again, answers and free slots aside.
+    fn reader(
+        &mut self,
+        channel: usize,
+        now: Cycle,
+        ports: &mut EnginePorts<'_>,
+        wheel: &mut Wheel,
+    ) -> Result<usize, Wake> {
+        if self.queues[channel].outstanding >= self.params.outstanding_per_channel {
+            return Err(Wake::Idle); // an answer wakes the engine
+        }
+        let at = self.next_reader(channel).ok_or(Wake::Idle)?;
+        let not_before = self.buffer.lane(at).not_before;
+        if not_before > now {
+            return Err(Wake::at(not_before, now));
+        }
+        if !engine_link(&mut ports.to_memory[channel]).has_room(now, wheel) {
+            return Err(Wake::Idle);
+        }
+        Ok(at)
     }
 
     /// Reads the next dense line of a lane that stood in `channel`'s queue.

@@ -206,6 +206,8 @@ pub struct ComputeUnit<K: Kernel> {
     lds_free: Cycle,
     coalescer_free: Cycle,
     in_flight: u32,
+    /// Slots of the wavefronts that wait for room among the lines in flight.
+    wait_for_room: Vec<usize>,
     tlb: Option<Tlb>,
     lines: Vec<CoalescedLine>,
     verify: bool,
@@ -232,6 +234,7 @@ impl<K: Kernel> ComputeUnit<K> {
             lds_free: Cycle(0),
             coalescer_free: Cycle(0),
             in_flight: 0,
+            wait_for_room: Vec::new(),
             tlb: Tlb::new(&gpu.translation),
             lines: Vec::new(),
             verify,
@@ -493,6 +496,7 @@ impl<K: Kernel> ComputeUnit<K> {
         // An access of more lines than may be in flight at all goes alone.
         if self.in_flight > 0 && self.in_flight + count > self.params.vmem.in_flight {
             wavefront.blocked = Blocked::InFlight;
+            self.wait_for_room.push(slot);
             self.ready[slot] = Cycle::NEVER;
             return;
         }
@@ -552,10 +556,8 @@ impl<K: Kernel> ComputeUnit<K> {
         }
         self.retire_vector(tag.slot, now, shared);
         // Room for lines in flight may be what others wait for.
-        for slot in 0..self.wavefronts.len() {
-            if let Some(wavefront) = &mut self.wavefronts[slot]
-                && wavefront.blocked == Blocked::InFlight
-            {
+        for slot in self.wait_for_room.drain(..) {
+            if let Some(wavefront) = &mut self.wavefronts[slot] {
                 wavefront.blocked = Blocked::No;
                 self.ready[slot] = now;
             }

@@ -10,7 +10,7 @@ use mem_hierarchy::dram::ChannelStats;
 use mem_hierarchy::l1::{L1Cache, L1Ports};
 use mem_hierarchy::l2::{L2Ports, L2Slice};
 use mem_hierarchy::request::{
-    CacheStats, L2Request, L2Response, LineRequest, LineResponse, MemoryRequest, MemoryResponse,
+    CacheStats, L2Request, L2Response, Line, LineRequest, LineResponse, MemoryRequest, MemoryResponse,
     SparseRequest, SparseResponse,
 };
 use mem_hierarchy::translation::SharedTlb;
@@ -23,6 +23,7 @@ use crate::compute_unit::{
 use crate::dispatcher::Dispatcher;
 use crate::kernel::{Kernel, Memory};
 use crate::params::{Gpu as GpuParams, Machine};
+use crate::topology::{Component, Place, Topology, Wire};
 
 /// Why a run did not come to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,18 +199,6 @@ impl Ids {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Component {
-    Dispatcher,
-    Cu(usize),
-    L1(usize),
-    RequestCrossbar,
-    L2(usize),
-    ResponseCrossbar,
-    Engine,
-    Controller(usize),
-}
-
 /// The memory side of the machine, with cold caches; runs one kernel.
 pub struct Gpu {
     params: GpuParams,
@@ -251,7 +240,7 @@ impl Gpu {
         };
         let ways = if engine.is_some() { machine.engine.l2_ways.min(gpu.l2.ways) } else { gpu.l2.ways };
         let reserved_responses = ids.cus * gpu.l1.mshrs as usize;
-        Ok(Self {
+        let gpu = Self {
             ids,
             map,
             l1: (0..ids.cus).map(|cu| L1Cache::new(&gpu.l1, cu as u16)).collect(),
@@ -263,7 +252,24 @@ impl Gpu {
             links: Links::new(machine, ids),
             components: (0..ids.count()).map(|id| ids.component(ComponentId(id as u32))).collect(),
             params: gpu.clone(),
-        })
+        };
+        gpu.check_wiring().map_err(|why| SimError::Setup(format!("the machine is wired wrongly: {why}")))?;
+        Ok(gpu)
+    }
+
+    /// Components and links.
+    pub fn topology(&self) -> Topology {
+        let mut wires = Vec::new();
+        self.links.each(|wire, _| wires.push(wire));
+        Topology::new(&self.components, &wires)
+    }
+
+    fn check_wiring(&self) -> Result<(), String> {
+        let topology = self.topology();
+        topology.check()?;
+        let chunk = self.params.l2.interleave.0;
+        let lines = (0..self.ids.slices as u64).map(|i| Line::of(i * chunk));
+        topology.check_homes(lines.map(|line| (self.map.slice(line), self.map.channel(line))))
     }
 
     /// Runs `kernel` from its first dispatch to its last completion.
@@ -370,6 +376,8 @@ impl Gpu {
             }
             Component::L2(slice) => {
                 let (channel, source) = (slice % self.ids.channels, slice / self.ids.channels);
+                debug_assert_eq!(links.to_memory[channel][source].sender(), self.ids.l2(slice));
+                debug_assert_eq!(links.from_memory[channel][source].receiver(), self.ids.l2(slice));
                 self.l2[slice].tick(
                     now,
                     &mut L2Ports {
@@ -434,7 +442,11 @@ impl Gpu {
         for (i, controller) in self.controllers.iter().enumerate() {
             add(format!("memory controller {i}"), controller.waiting_for());
         }
-        self.links.left(&mut add);
+        self.links.each(|wire, under_way| {
+            let [from, to] = [wire.sender, wire.receiver].map(|id| self.components[id.0 as usize]);
+            let what = (under_way > 0).then(|| format!("{under_way} messages under way"));
+            add(format!("link \"{}\" from {from} to {to}", wire.name), what);
+        });
         waiting
     }
 
@@ -598,26 +610,46 @@ impl Links {
         }
     }
 
-    /// Tells `add` of every link with messages under way.
-    fn left(&self, add: &mut impl FnMut(String, Option<String>)) {
-        fn each<T>(links: &[Link<T>], add: &mut impl FnMut(String, Option<String>)) {
-            for (i, link) in links.iter().enumerate() {
-                let what = (!link.is_empty()).then(|| format!("{} messages under way", link.len()));
-                add(format!("link {} {i}", link.name()), what);
-            }
+    /// Shows every link to `visit`, with the messages under way.
+    fn each(&self, mut visit: impl FnMut(Wire, usize)) {
+        let Self {
+            dispatch,
+            complete,
+            cu_to_l1,
+            l1_hits,
+            l1_fills,
+            l1_to_crossbar,
+            crossbar_to_l2,
+            l2_to_crossbar,
+            crossbar_to_l1,
+            to_memory,
+            from_memory,
+            to_engine,
+            from_engine,
+        } = self;
+        show(dispatch, Place::Of, &mut visit);
+        show(complete, Place::Of, &mut visit);
+        show(cu_to_l1, Place::Of, &mut visit);
+        show(l1_hits, Place::Of, &mut visit);
+        show(l1_fills, Place::Of, &mut visit);
+        show(l1_to_crossbar, Place::Of, &mut visit);
+        show(crossbar_to_l2, Place::Of, &mut visit);
+        show(l2_to_crossbar, Place::Of, &mut visit);
+        show(crossbar_to_l1, Place::Of, &mut visit);
+        for (channel, links) in to_memory.iter().enumerate() {
+            show(links, |user| Place::Channel { channel, user }, &mut visit);
         }
-        each(&self.dispatch, add);
-        each(&self.complete, add);
-        each(&self.cu_to_l1, add);
-        each(&self.l1_hits, add);
-        each(&self.l1_fills, add);
-        each(&self.l1_to_crossbar, add);
-        each(&self.crossbar_to_l2, add);
-        each(&self.l2_to_crossbar, add);
-        each(&self.crossbar_to_l1, add);
-        self.to_memory.iter().for_each(|links| each(links, add));
-        self.from_memory.iter().for_each(|links| each(links, add));
-        each(&self.to_engine, add);
-        each(&self.from_engine, add);
+        for (channel, links) in from_memory.iter().enumerate() {
+            show(links, |user| Place::Channel { channel, user }, &mut visit);
+        }
+        show(to_engine, Place::Of, &mut visit);
+        show(from_engine, Place::Of, &mut visit);
+    }
+}
+
+/// Shows the links of a family to `visit`; `place` is that of the i-th.
+fn show<T>(links: &[Link<T>], place: impl Fn(usize) -> Place, visit: &mut impl FnMut(Wire, usize)) {
+    for (i, link) in links.iter().enumerate() {
+        visit(Wire::of(link, place(i)), link.len());
     }
 }

@@ -9,6 +9,7 @@ pub mod instruction;
 pub mod kernel;
 pub mod lds;
 pub mod params;
+pub mod topology;
 
 pub use gpu::{Gpu, KernelReport, RunOptions, SimError};
 pub use kernel::Kernel;

@@ -49,10 +49,12 @@ impl MemoryController {
         responses: &mut [Link<MemoryResponse>],
         wheel: &mut Wheel,
     ) -> Wake {
-        let tick = self.clock.from_core(now);
-        while self.accept_round(now, tick, requests, wheel) {}
-        let waiting = requests.iter().any(|link| link.peek(now).is_some());
-        let next = self.channel.advance(tick);
+        // Places in the channel's queue become free in the cycle in which the controller would be woken for it,
+        // also where it is ticked for another reason before.
+        let begun = self.begun(now);
+        self.channel.advance(begun);
+        while self.accept_round(now, self.clock.from_core(now), requests, wheel) {}
+        let next = self.channel.advance(begun);
         while let Some((tag, done)) = self.channel.pop_read() {
             let read = self.reads.remove(Id::from_index(tag as usize));
             let done = self.clock.to_core(done).max(now);
@@ -60,12 +62,13 @@ impl MemoryController {
             responses[read.source].send_after(done - now, response, now, wheel);
             self.read_latency.add(done - read.arrived);
         }
-        match next {
-            // A place in the queue may have become free for a request that waits.
-            Some(_) if waiting && self.has_place_for_waiting(now, requests) => Wake::Next,
-            Some(tick) => Wake::at(self.clock.to_core(tick), now),
-            None => Wake::Idle,
-        }
+        next.map_or(Wake::Idle, |tick| Wake::at(self.clock.to_core(tick), now))
+    }
+
+    /// The latest tick of the memory that starts no later than core cycle `now`.
+    fn begun(&self, now: Cycle) -> u64 {
+        let tick = self.clock.from_core(now);
+        tick - u64::from(self.clock.to_core(tick) > now)
     }
 
     /// Takes at most one request of each source, in turn; whether any was taken. Reads and writes queue
@@ -95,13 +98,6 @@ impl MemoryController {
             taken = true;
         }
         taken
-    }
-
-    fn has_place_for_waiting(&self, now: Cycle, requests: &[Link<MemoryRequest>]) -> bool {
-        requests
-            .iter()
-            .filter_map(|link| link.peek(now))
-            .any(|request| self.channel.can_accept(request.is_write))
     }
 
     /// Makes up for what happens without requests (refreshes) until `now`.

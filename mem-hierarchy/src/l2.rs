@@ -20,8 +20,10 @@ pub struct L2Slice {
     mshrs: Mshrs,
     requests_per_cycle: u32,
     tag_latency: u64,
-    /// Room that the response link must keep for the requests that wait in MSHRs.
+    /// Room that the response link must keep for the reads that may come to wait in MSHRs.
     reserved_responses: usize,
+    /// Requests that wait in MSHRs, writes too: each will need room in the response link at once.
+    promised_responses: usize,
     /// The cycle for which answers are being sent, and how many have been.
     response_port: (Cycle, u32),
     responses_per_cycle: u32,
@@ -62,6 +64,7 @@ impl L2Slice {
             requests_per_cycle: params.requests_per_cycle,
             tag_latency: params.tag_latency.into(),
             reserved_responses,
+            promised_responses: 0,
             response_port: (Cycle(0), 0),
             responses_per_cycle,
             stats: CacheStats::default(),
@@ -86,8 +89,10 @@ impl L2Slice {
             if ports.requests.peek(now).is_none() {
                 return Wake::Idle;
             }
-            if ports.responses.room(now) <= self.reserved_responses {
-                return Wake::Next; // answers drain by themselves
+            let reserved = self.reserved_responses.max(self.promised_responses);
+            if ports.responses.room(now) <= reserved {
+                // Answers drain by themselves; those that are promised, only once their lines have come.
+                return if reserved < ports.responses.capacity() { Wake::Next } else { Wake::Idle };
             }
             if !self.accept(now, ports, wheel) {
                 return Wake::Idle; // woken by the answer, or the slot, that it waits for
@@ -111,6 +116,7 @@ impl L2Slice {
         if let Some(data) = data {
             self.tags.set_data(slot, data);
         }
+        self.promised_responses -= self.mshrs.targets(register).len();
         for target in 0..self.mshrs.targets(register).len() {
             let target = self.mshrs.targets(register)[target];
             if target.access.is_write() {
@@ -163,6 +169,7 @@ impl L2Slice {
         if let Some(register) = self.mshrs.find(key) {
             let target = self.take(ports, now, wheel);
             self.stats.merged += 1;
+            self.promised_responses += 1;
             self.mshrs.merge(register, target);
             return true;
         }
@@ -187,6 +194,7 @@ impl L2Slice {
         }
         let target = self.take(ports, now, wheel);
         self.stats.misses += 1;
+        self.promised_responses += 1;
         let tag = self.mshrs.allocate(key, target);
         if key.is_sparse() {
             let request = SparseRequest { line: key.line(), tag };

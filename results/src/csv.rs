@@ -71,6 +71,11 @@ fn flatten_value(name: &str, value: &Value, cells: &mut Vec<(String, String)>) {
             }
         }
         Value::Null => cells.push((name.to_owned(), String::new())),
+        // Lists stand in one cell.
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(Value::to_string).collect();
+            cells.push((name.to_owned(), items.join(";")));
+        }
         Value::String(text) => cells.push((name.to_owned(), quoted(text))),
         other => cells.push((name.to_owned(), other.to_string())),
     }

@@ -78,8 +78,6 @@ pub struct RunRecord {
     pub tile: String,
     /// Multiply-adds of the dense product per cycle, as a share of what the vector units could do.
     pub peak_share: f64,
-    /// Cycles of writing dirty lines back after the last kernel; not part of `cycles`.
-    pub flush_cycles: u64,
     /// What the simulation cost the computer that ran it.
     pub host: Host,
 }
@@ -203,7 +201,7 @@ pub struct DramRecord {
 pub struct EngineRecord {
     /// Sparse requests that reached the engine.
     pub requests: u64,
-    /// Of these: a waiting line served it.
+    /// Of these: their column's lane was live, the line waiting in it or still to come.
     pub lane_hits: u64,
     /// Of these: searched accurately, from a CMI.
     pub accurate: u64,
@@ -235,12 +233,48 @@ pub struct EngineRecord {
     pub cmi_slides: u64,
     /// Lanes of the prefetch buffer dropped before their column was consumed.
     pub lanes_dropped: u64,
-    /// Compacted lines thrown away with them.
+    /// Compacted lines made and never taken.
     pub wasted_lines: u64,
     /// Cycles in which processing units were busy, summed over them.
     pub processor_busy_cycles: u64,
     /// Mean core cycles from a request's arrival at the engine to its response.
     pub read_latency_mean_cycles: f64,
+    /// Lanes that started anew for a line asked for again.
+    pub lanes_rewound: u64,
+    /// Lane hits, apart.
+    pub lane_hit: OutcomeRecord,
+    /// Accurate searches, apart.
+    pub accurate_search: OutcomeRecord,
+    /// Prudent searches, apart.
+    pub prudent_search: OutcomeRecord,
+    /// Hasty searches, apart.
+    pub hasty_search: OutcomeRecord,
+    /// Lines of the prefetch buffer in use.
+    pub buffer: BufferRecord,
+}
+
+/// The requests of one outcome.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OutcomeRecord {
+    /// Lines read from DRAM by lanes that a search of this outcome began.
+    pub dram_lines: u64,
+    /// Mean core cycles from a request's arrival at the engine to its response.
+    pub read_latency_mean_cycles: f64,
+    /// How many took 0 cycles, 1, 2 to 3, 4 to 7, and so on by powers of two.
+    pub read_latency_histogram: Vec<u64>,
+}
+
+/// How full the prefetch buffer was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BufferRecord {
+    /// Mean over the run.
+    pub mean_lines: f64,
+    /// The most ever.
+    pub peak_lines: u64,
+    /// Core cycles of an interval of `lines_over_time`.
+    pub interval_cycles: u64,
+    /// Mean of each interval; at most 64.
+    pub lines_over_time: Vec<f64>,
 }
 
 /// Where a run's activations came from.
@@ -286,7 +320,8 @@ mod tests {
             row_hits row_misses row_conflicts bandwidth_gb_s read_latency_mean_cycles engine requests lane_hits \
             accurate prudent hasty dram_lines lines_skipped lines_reread bundles padding_words fp16_overflows \
             fp16_underflows sib_hits sib_misses sib_evictions cmi_slides lanes_dropped wasted_lines \
-            processor_busy_cycles read_latency_mean_cycles host seconds instructions_per_second peak_rss_bytes";
+            processor_busy_cycles read_latency_mean_cycles lanes_rewound lane_hit accurate_search prudent_search \
+            hasty_search buffer host seconds instructions_per_second peak_rss_bytes";
         let mut rest = json.as_str();
         for name in documented.split_whitespace() {
             let key = format!("\"{name}\":");

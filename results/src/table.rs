@@ -166,7 +166,7 @@ struct EngineMetric(&'static str, fn(&EngineRecord) -> String);
 
 const ENGINE: &[EngineMetric] = &[
     EngineMetric("engine requests", |e| grouped(e.requests)),
-    EngineMetric("  line was waiting", |e| percent(share(e.lane_hits, e.requests))),
+    EngineMetric("  in a live lane", |e| percent(share(e.lane_hits, e.requests))),
     EngineMetric("  accurate search", |e| percent(share(e.accurate, e.requests))),
     EngineMetric("  prudent search", |e| percent(share(e.prudent, e.requests))),
     EngineMetric("  hasty search", |e| percent(share(e.hasty, e.requests))),
@@ -183,7 +183,7 @@ const ENGINE: &[EngineMetric] = &[
     EngineMetric("  SIB evictions", |e| grouped(e.sib_evictions)),
     EngineMetric("  CMI slides", |e| grouped(e.cmi_slides)),
     EngineMetric("  lanes dropped", |e| grouped(e.lanes_dropped)),
-    EngineMetric("  lines wasted with them", |e| grouped(e.wasted_lines)),
+    EngineMetric("  lines never taken", |e| grouped(e.wasted_lines)),
     EngineMetric("  processor busy cycles", |e| grouped(e.processor_busy_cycles)),
 ];
 

@@ -21,7 +21,6 @@ pub(crate) fn total(runs: &[&RunRecord]) -> RunRecord {
         dram: dram(runs),
         engine: engine(runs),
         peak_share: mean(runs.iter().map(|r| (r.peak_share, r.cycles as f64))),
-        flush_cycles: runs.iter().map(|r| r.flush_cycles).sum(),
         ..RunRecord::default()
     }
 }
@@ -99,6 +98,9 @@ fn engine(runs: &[&RunRecord]) -> Option<EngineRecord> {
         read_latency_mean_cycles: mean(
             engines.iter().map(|e| (e.read_latency_mean_cycles, e.requests as f64)),
         ),
+        lanes_rewound: sum(|e| e.lanes_rewound),
+        // What a table does not show is not added up.
+        ..EngineRecord::default()
     })
 }
 

@@ -21,7 +21,7 @@ pub use serde;
 pub use clock::{ClockRatio, Cycle};
 pub use link::Link;
 pub use slab::{Id, Slab};
-pub use stats::{Histogram, Mean};
+pub use stats::{Histogram, Mean, Timeline};
 pub use wheel::{ComponentId, TickOrder, Wake, Wheel};
 
 

@@ -143,6 +143,16 @@ impl<T> Link<T> {
         self.latency
     }
 
+    /// Who sends.
+    pub fn sender(&self) -> ComponentId {
+        self.sender
+    }
+
+    /// Who receives.
+    pub fn receiver(&self) -> ComponentId {
+        self.receiver
+    }
+
     /// What the link is called in reports.
     pub fn name(&self) -> &'static str {
         self.name

@@ -98,6 +98,8 @@ pub struct Gemm {
     pub n: u64,
     /// Values of B.
     pub b: Arc<dyn ColumnValues>,
+    /// Share of non-zeros in B that is expected; kernels choose their tiles by it, nothing else.
+    pub density: f64,
 }
 
 impl std::fmt::Debug for Gemm {
@@ -118,9 +120,9 @@ pub struct Placements {
 }
 
 impl Gemm {
-    /// A product with an M x K matrix.
-    pub fn new(m: u32, b: Arc<dyn ColumnValues>) -> Self {
-        Self { m, k: b.rows(), n: b.columns(), b }
+    /// A product with an M x K matrix; `density` is the share of non-zeros that is expected in B.
+    pub fn new(m: u32, b: Arc<dyn ColumnValues>, density: f64) -> Self {
+        Self { m, k: b.rows(), n: b.columns(), b, density }
     }
 
     /// Multiply-adds.

@@ -14,8 +14,8 @@
 //! of the values, LDS offsets of the rows), one `s_waitcnt`, one barrier. Per line that it takes bundles from:
 //! 1 vector instruction (compare rows with the window's end), 3 scalar ones (count the bundles), a computed
 //! branch into unrolled code. Per bundle: two `v_readlane` and an address addition, LDS reads of the lane's
-//! rows (16 bytes at a time), a multiply-add a row. Bundles go in groups of four; LDS reads of one group
-//! overlap with the multiply-adds of the one before.
+//! rows (16, 8 and 4 bytes at a time), a multiply-add a row. Bundles go in groups of up to four, as registers
+//! allow; LDS reads of one group overlap with the multiply-adds of the one before.
 //!
 //! LDS bounds it: each multiply-add of 64 lanes needs 256 bytes of A, so a compute unit makes at most half of
 //! its peak multiply-adds, all of them on non-zeros. Two workgroups do not fit a compute unit: LDS is full.
@@ -88,10 +88,15 @@ impl Shape {
             + 2 * self.ring * self.column_groups() as u32
             + 10
     }
-    /// Rows that a lane reads at a time: (first row of the tile, rows a lane).
+    /// Rows that a lane reads at a time, by 16, 8 and 4 bytes: (first row of the tile, rows a lane).
     fn parts(&self) -> impl Iterator<Item = (u32, u32)> {
-        let rows_per_lane = self.rows_per_lane;
-        (0..rows_per_lane.div_ceil(4)).map(move |part| (part * 4 * LANES, (rows_per_lane - 4 * part).min(4)))
+        let fours = self.rows_per_lane / 4;
+        let rest = [2, 1].into_iter().filter(|width| self.rows_per_lane & width != 0);
+        std::iter::repeat_n(4, fours as usize).chain(rest).scan(0, |first, width| {
+            let part = (*first, width);
+            *first += width * LANES;
+            Some(part)
+        })
     }
 
     fn choose(
@@ -112,7 +117,9 @@ impl Shape {
                 ));
             }
             let wanted = |w: &u32| kernel.wavefronts == 0 || kernel.wavefronts == *w;
-            let candidates = GROUPS.into_iter().flat_map(|group| WAVEFRONTS.map(|wavefronts| (group, wavefronts)));
+            // More wavefronts hide more than larger groups do: 6 % on AlexNet conv3.
+            let candidates =
+                WAVEFRONTS.into_iter().flat_map(|wavefronts| GROUPS.map(|group| (group, wavefronts)));
             candidates
                 .filter(|(_, wavefronts)| wanted(wavefronts) && columns.is_multiple_of(*wavefronts))
                 .map(|(group, wavefronts)| Self {
@@ -156,21 +163,22 @@ impl Shape {
         }
     }
 
-    /// Estimated time of the product with this tile, at half density; used to choose a tile only.
+    /// Estimated cycles of the product with this tile; used to choose one only.
     fn cost(&self, gemm: &Gemm, machine: &Machine) -> u64 {
         let tiles = u64::from(gemm.m.div_ceil(self.rows())) * gemm.n.div_ceil(self.columns.into());
-        let rounds = tiles.div_ceil(machine.gpu.compute_units.into());
-        let (window, columns) = (u64::from(self.window), u64::from(self.columns));
-        let bundles = window * columns / 2;
-        let r = u64::from(self.rows_per_lane);
-        let lds_per_bundle: u64 = self.parts().map(|(_, w)| if w > 2 { 8 } else { 2 * u64::from(w) }).sum();
-        let lds = bundles * lds_per_bundle + u64::from(self.slab()) / 32;
-        let simd = bundles * (3 + r) + 2 * columns * 5;
-        // Lines of A that have to come through L1, a few cycles each with its misses in flight.
-        let slab_lines = u64::from(self.slab()) / 16;
-        let memory = slab_lines * 5;
-        let per_window = lds.max(simd).max(memory) + 300;
-        rounds * u64::from(gemm.k).div_ceil(window) * per_window
+        let rounds = tiles.div_ceil(machine.gpu.compute_units.into()) as f64;
+        let windows = f64::from(gemm.k.div_ceil(self.window));
+        let bundles = f64::from(self.window * self.columns) * gemm.density;
+        let r = f64::from(self.rows_per_lane);
+        let lds = bundles * 2.0 * r + f64::from(self.slab()) / 32.0;
+        let simd = bundles * (3.0 + r) + 10.0 * f64::from(self.columns);
+        // The wavefronts wait for the one with the most bundles.
+        let spread = 1.0 + 2.0 / (bundles / f64::from(self.wavefronts)).max(1.0).sqrt();
+        // LDS and SIMD units overlap only in part.
+        let compute = (lds.max(simd) + lds.min(simd) / 2.0) * spread;
+        // Lines of A through L1, a few cycles each with its misses in flight.
+        let memory = f64::from(self.slab()) / 16.0 * 3.0;
+        (rounds * windows * (compute.max(memory) + 700.0)) as u64
     }
 }
 
@@ -223,9 +231,8 @@ pub struct Spartan {
     k: u32,
     n: u64,
     write_cycles: u32,
-    /// LDS accesses for a bundle, and their bank cycles together.
-    reads: u32,
-    read_cycles: u32,
+    /// Bank cycles of each LDS access for a bundle.
+    read_cycles: Vec<u32>,
 }
 
 /// A column of a wavefront.
@@ -278,7 +285,8 @@ impl Column {
 pub struct Wavefront {
     index: u32,
     row: u64,
-    /// First column of C, and how many there are.
+    /// First column of C; the others follow at a distance of the workgroup's wavefronts, so that
+    /// neighbouring pixels, which have their zeros at the same places, are spread over the wavefronts.
     column: u64,
     columns: Vec<Column>,
     window: u32,
@@ -326,7 +334,7 @@ impl Spartan {
             let addresses: Vec<Option<u32>> = (0..LANES).map(|lane| Some(bytes * lane)).collect();
             bank_cycles(lds, &addresses, bytes)
         };
-        let read_cycles: u32 = shape.parts().map(|(_, width)| cycles(4 * width)).sum();
+        let read_cycles = shape.parts().map(|(_, width)| cycles(4 * width)).collect();
         let rows = shape.rows().into();
         Ok(Self {
             shape,
@@ -341,7 +349,6 @@ impl Spartan {
             k: gemm.k,
             n: gemm.n,
             write_cycles: cycles(16),
-            reads: shape.parts().count() as u32,
             read_cycles,
         })
     }
@@ -429,13 +436,14 @@ impl Spartan {
                 for group in line.words[taken].chunks(self.shape.group as usize) {
                     let count = group.len() as u32;
                     w.ready.push_back(Op::Valu { count: 3 * count }.into());
-                    // All parts of all bundles are one run of equal accesses.
-                    let accesses = count * self.reads;
-                    let cycles = self.read_cycles.div_ceil(self.reads);
-                    w.ready.push_back(
-                        Op::Lds { count: accesses, cycles }.tagged(Tag::ReadGroup.pack()),
-                    );
+                    // A run for each part; the values come with the last.
+                    for (part, cycles) in self.read_cycles.iter().enumerate() {
+                        let run = Op::Lds { count, cycles: *cycles };
+                        let is_last = part + 1 == self.read_cycles.len();
+                        w.ready.push_back(if is_last { run.tagged(Tag::ReadGroup.pack()) } else { run.into() });
+                    }
                     if in_flight > 0 {
+                        let accesses = count * self.read_cycles.len() as u32;
                         w.ready.push_back(Op::Wait { vector: ANY, lds: accesses }.into());
                         w.ready.push_back(self.multiply(in_flight));
                     }
@@ -547,9 +555,10 @@ impl Kernel for Spartan {
 
     fn launch(&self, workgroup: u64, index: u32, verify: bool) -> Wavefront {
         let (row, tile_column) = self.tiles.origin(workgroup);
-        let per_wavefront = self.shape.columns_per_wavefront();
-        let column = tile_column + u64::from(index * per_wavefront);
-        let columns = self.n.saturating_sub(column).min(per_wavefront.into()) as usize;
+        let column = tile_column + u64::from(index);
+        let columns = (0..self.shape.columns_per_wavefront())
+            .filter(|number| self.column(column, *number as usize) < self.n)
+            .count();
         let ring = self.shape.ring as usize;
         let fresh = Column { lines: vec![None; ring], line: 0, bundle: 0, asked: 0, ended: false };
         Wavefront {
@@ -600,8 +609,8 @@ impl Kernel for Spartan {
                 let lines = asked.map_or([None; COLUMNS_PER_LOAD], |(_, lines)| *lines);
                 for (i, line) in lines.into_iter().enumerate() {
                     if let Some(line) = line {
-                        let column = w.column + u64::from(group) * COLUMNS_PER_LOAD as u64 + i as u64;
-                        access.rows[i] = sparse_address(b, column, line);
+                        let column = self.column(w.column, group as usize * COLUMNS_PER_LOAD + i);
+                        access.rows[i] = b.address(u64::from(line * BUNDLES), column);
                     }
                 }
                 access
@@ -611,7 +620,7 @@ impl Kernel for Spartan {
                 let row = w.row + u64::from(first);
                 let lanes = (c.rows - row).div_ceil(width.into()).min(LANES.into()) as u32;
                 let mut access = VectorAccess::new(LANES, lanes, 4 * width);
-                access.rows[0] = c.address(row, w.column + u64::from(column));
+                access.rows[0] = c.address(row, self.column(w.column, column as usize));
                 access
             }
             other => panic!("spartan: {other:?} is no memory instruction"),
@@ -699,13 +708,13 @@ impl Spartan {
         w.window
     }
 
+    /// Column of C of a wavefront's column `number`.
+    fn column(&self, first: u64, number: usize) -> u64 {
+        first + number as u64 * u64::from(self.shape.wavefronts)
+    }
+
     /// First row of the tile and rows a lane of a part.
     fn part(&self, part: u32) -> (u32, u32) {
         self.shape.parts().nth(part as usize).unwrap_or((0, 1))
     }
-}
-
-/// Byte address of compacted line `line` of a column of B.
-fn sparse_address(b: &crate::gemm::Placement, column: u64, line: u32) -> u64 {
-    b.address(u64::from(line * BUNDLES), column)
 }
