@@ -63,7 +63,8 @@ pub(crate) fn simulate(job: &Job<'_>, progress: &Progress) -> Result<RunRecord, 
             let elements = u64::from(*k) * u64::from(*n);
             let zeros = 1.0 - record::share(statistics.nonzeros, elements);
             let activations = record::Activations { source: "uniform".into(), images: 1, repeated: 1 };
-            let inputs = RunRecord { sparsity: zeros, sparsity_b: zeros, activations, ..RunRecord::default() };
+            let inputs =
+                RunRecord { sparsity: zeros, sparsity_b: zeros, activations, ..RunRecord::default() };
             product(job, &Gemm::new(*m, Arc::new(b), 1.0 - zeros), inputs, progress)
         }
         Task::Relu { elements } => relu(job, *elements, progress),

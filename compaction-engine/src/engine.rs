@@ -106,7 +106,8 @@ impl EngineStats {
     /// Cycles from a request's arrival to its answer leaving, over all requests.
     pub fn read_latency(&self) -> Mean {
         let mut mean = Mean::default();
-        for h in [&self.latency_lane_hit, &self.latency_accurate, &self.latency_prudent, &self.latency_hasty] {
+        for h in [&self.latency_lane_hit, &self.latency_accurate, &self.latency_prudent, &self.latency_hasty]
+        {
             mean += h.mean;
         }
         mean
@@ -424,14 +425,7 @@ impl Engine {
     }
 
     /// Feeds the oldest dense line of a lane's window to its packer.
-    fn compact(
-        &mut self,
-        at: usize,
-        line: u32,
-        now: Cycle,
-        ports: &mut EnginePorts<'_>,
-        wheel: &mut Wheel,
-    ) {
+    fn compact(&mut self, at: usize, line: u32, now: Cycle, ports: &mut EnginePorts<'_>, wheel: &mut Wheel) {
         let lane = self.buffer.lane_mut(at);
         lane.window.pop_front();
         let column = lane.column;

@@ -53,7 +53,8 @@ mod tests {
 
     #[test]
     fn lines_wait_for_a_unit_exactly_as_long_as_they_must() {
-        let params = Params { processors: 2, processor_latency: 4, processor_interval: 3, ..Params::default() };
+        let params =
+            Params { processors: 2, processor_latency: 4, processor_interval: 3, ..Params::default() };
         let mut processor = Processor::new(&params);
         let done: Vec<u64> = (0..5).map(|_| processor.start(Cycle(10)).0).collect();
         assert_eq!(done, [14, 14, 17, 17, 20]);

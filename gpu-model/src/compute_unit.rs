@@ -604,7 +604,8 @@ impl<K: Kernel> ComputeUnit<K> {
         if !self.verify {
             return;
         }
-        let (Some(wavefront), Some(memory)) = (&mut self.wavefronts[slot], shared.memory.as_deref_mut()) else {
+        let (Some(wavefront), Some(memory)) = (&mut self.wavefronts[slot], shared.memory.as_deref_mut())
+        else {
             return;
         };
         let Some(workgroup) = &mut self.workgroups[wavefront.workgroup] else { return };

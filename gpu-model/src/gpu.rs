@@ -245,7 +245,9 @@ impl Gpu {
             map,
             l1: (0..ids.cus).map(|cu| L1Cache::new(&gpu.l1, cu as u16)).collect(),
             request_crossbar: Crossbar::new(slices, gpu.crossbar.lines_per_cycle),
-            l2: (0..slices).map(|_| L2Slice::new(&gpu.l2, ways, map, reserved_responses, gpu.crossbar.lines_per_cycle)).collect(),
+            l2: (0..slices)
+                .map(|_| L2Slice::new(&gpu.l2, ways, map, reserved_responses, gpu.crossbar.lines_per_cycle))
+                .collect(),
             response_crossbar: Crossbar::new(ids.cus, gpu.crossbar.lines_per_cycle),
             engine,
             controllers: (0..channels).map(|_| MemoryController::new(&gpu.dram, gpu.clock.0, map)).collect(),
@@ -498,6 +500,11 @@ impl Links {
         let crossbar = u64::from(gpu.crossbar.latency.max(2) - 1);
         let of_cus = 0..ids.cus;
         let of_slices = 0..ids.slices;
+        // What is on its way takes no place from what waits: a longer way is no narrower one.
+        let rate = gpu.crossbar.lines_per_cycle;
+        let under_way = |latency: u64| latency as usize * rate as usize;
+        let l1_tags = u64::from(gpu.l1.tag_latency) + 1;
+        let l2_tags = u64::from(gpu.l2.tag_latency) + 1;
         // Sources of a channel: its slices, then the engine.
         let sources = |channel: usize| (0..=per_channel).map(move |source| (channel, source));
         let source_id = |channel: usize, source: usize| {
@@ -525,7 +532,13 @@ impl Links {
             l1_hits: of_cus
                 .clone()
                 .map(|i| {
-                    Link::new("L1 hits to compute unit", ids.l1(i), ids.cu(i), gpu.l1.latency.into(), 2 * lines)
+                    Link::new(
+                        "L1 hits to compute unit",
+                        ids.l1(i),
+                        ids.cu(i),
+                        gpu.l1.latency.into(),
+                        2 * lines,
+                    )
                 })
                 .collect(),
             l1_fills: of_cus
@@ -535,7 +548,7 @@ impl Links {
             l1_to_crossbar: of_cus
                 .clone()
                 .map(|i| {
-                    let queue = gpu.crossbar.queue as usize;
+                    let queue = gpu.crossbar.queue as usize + under_way(l1_tags);
                     Link::new("L1 to crossbar", ids.l1(i), ids.request_crossbar(), 1, queue)
                 })
                 .collect(),
@@ -543,13 +556,14 @@ impl Links {
                 .clone()
                 .map(|i| {
                     let (from, to) = (ids.request_crossbar(), ids.l2(i));
-                    Link::new("crossbar to L2", from, to, crossbar, gpu.l2.queue as usize)
+                    let queue = gpu.l2.queue as usize + under_way(crossbar);
+                    Link::new("crossbar to L2", from, to, crossbar, queue)
                 })
                 .collect(),
             l2_to_crossbar: of_slices
                 .clone()
                 .map(|i| {
-                    let room = ids.cus * gpu.l1.mshrs as usize + 64;
+                    let room = ids.cus * gpu.l1.mshrs as usize + 64 + under_way(gpu.l2.latency.into());
                     Link::new(
                         "L2 to crossbar",
                         ids.l2(i),
@@ -563,13 +577,17 @@ impl Links {
                 .clone()
                 .map(|i| {
                     let (from, to) = (ids.response_crossbar(), ids.l1(i));
-                    Link::new("crossbar to L1", from, to, crossbar, gpu.crossbar.queue as usize)
+                    let queue = gpu.crossbar.queue as usize + under_way(crossbar);
+                    Link::new("crossbar to L1", from, to, crossbar, queue)
                 })
                 .collect(),
             to_memory: (0..ids.channels)
                 .map(|channel| {
                     sources(channel)
-                        .map(|(c, s)| Link::new("to memory", source_id(c, s), ids.controller(c), 1, 16))
+                        .map(|(c, s)| {
+                            let queue = 16 + under_way(l2_tags);
+                            Link::new("to memory", source_id(c, s), ids.controller(c), 1, queue)
+                        })
                         .collect()
                 })
                 .collect(),
@@ -586,7 +604,8 @@ impl Links {
             to_engine: of_slices
                 .clone()
                 .map(|i| {
-                    let (latency, queue) = (engine.link_latency.into(), engine.queue as usize);
+                    let latency = engine.link_latency.into();
+                    let queue = engine.queue as usize + under_way(l2_tags + latency);
                     Link::new("L2 to engine", ids.l2(i), ids.engine(), latency, queue)
                 })
                 .collect(),

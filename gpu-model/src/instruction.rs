@@ -123,9 +123,8 @@ impl VectorAccess {
     /// Lane and byte address of each lane that is not masked off.
     pub fn lanes(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
         self.active_rows().flat_map(move |(row, base)| {
-            (0..self.active_lanes).map(move |i| {
-                (row as u32 * self.lanes_per_row + i, base + u64::from(i * self.lane_bytes))
-            })
+            (0..self.active_lanes)
+                .map(move |i| (row as u32 * self.lanes_per_row + i, base + u64::from(i * self.lane_bytes)))
         })
     }
 

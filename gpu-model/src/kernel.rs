@@ -82,7 +82,14 @@ pub trait Kernel {
     /// A compacted line that row `row` of the sparse load with `tag` asked for has arrived.
     fn deliver(&self, _wavefront: &mut Self::Wavefront, _tag: u32, _row: u32, _line: &SparseLine) {}
     /// Carries out the effect of an instruction on values.
-    fn execute(&self, _wavefront: &mut Self::Wavefront, _tag: u32, _step: Step<'_>, _values: &mut Values<'_>) {}
+    fn execute(
+        &self,
+        _wavefront: &mut Self::Wavefront,
+        _tag: u32,
+        _step: Step<'_>,
+        _values: &mut Values<'_>,
+    ) {
+    }
 }
 
 /// A straight stream of instructions with a repeated middle: what most dense kernels are.

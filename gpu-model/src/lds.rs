@@ -16,11 +16,8 @@ pub fn bank_cycles(params: &params::Lds, addresses: &[Option<u32>], bytes: u32) 
     let lanes_per_pass = (params.banks / words.next_power_of_two()).max(1) as usize;
     let mut cycles = 0;
     for pass in addresses.chunks(lanes_per_pass) {
-        let mut touched: Vec<u32> = pass
-            .iter()
-            .flatten()
-            .flat_map(|address| (0..words).map(move |w| address / 4 + w))
-            .collect();
+        let mut touched: Vec<u32> =
+            pass.iter().flatten().flat_map(|address| (0..words).map(move |w| address / 4 + w)).collect();
         touched.sort_unstable();
         touched.dedup();
         let mut per_bank = vec![0u32; params.banks as usize];

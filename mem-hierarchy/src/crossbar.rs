@@ -55,7 +55,8 @@ impl Crossbar {
             waiting += 1;
             let output = route(message);
             let preferred = self.preferred[output];
-            let distance = if input >= preferred { input - preferred } else { input + inputs.len() - preferred };
+            let distance =
+                if input >= preferred { input - preferred } else { input + inputs.len() - preferred };
             if self.chosen[output].is_none_or(|(best, _)| distance < best) {
                 self.chosen[output] = Some((distance, input));
             }

@@ -83,7 +83,8 @@ impl L1Cache {
         }
         for target in 0..self.mshrs.targets(response.tag).len() {
             let target = self.mshrs.targets(response.tag)[target];
-            let leaves = self.send_fill(LineResponse { tag: target.tag, data: response.data }, now, ports, wheel);
+            let leaves =
+                self.send_fill(LineResponse { tag: target.tag, data: response.data }, now, ports, wheel);
             self.stats.read_latency.add(leaves - target.arrived);
         }
         self.mshrs.release(response.tag);

@@ -7,8 +7,8 @@ use crate::address::AddressMap;
 use crate::mshr::{Mshrs, Target};
 use crate::params;
 use crate::request::{
-    Access, CacheStats, Key, L2Request, L2Response, LINE_BYTES, MemoryRequest, MemoryResponse,
-    SparseLine, SparseRequest, SparseResponse,
+    Access, CacheStats, Key, L2Request, L2Response, LINE_BYTES, MemoryRequest, MemoryResponse, SparseLine,
+    SparseRequest, SparseResponse,
 };
 use crate::tags::TagArray;
 
@@ -241,7 +241,8 @@ impl L2Slice {
         *sent += 1;
         let leaves = *cycle;
         let is_write = target.access.is_write();
-        let response = L2Response { cu: target.cu, tag: target.tag, is_write, data: data.filter(|_| !is_write) };
+        let response =
+            L2Response { cu: target.cu, tag: target.tag, is_write, data: data.filter(|_| !is_write) };
         ports.responses.send_after(leaves - now, response, now, wheel);
         if !is_write {
             self.stats.read_latency.add(leaves - target.arrived + ports.responses.latency());

@@ -23,7 +23,3 @@ pub use link::Link;
 pub use slab::{Id, Slab};
 pub use stats::{Histogram, Mean, Timeline};
 pub use wheel::{ComponentId, TickOrder, Wake, Wheel};
-
-
-
-

@@ -218,9 +218,7 @@ fn read_with_unit(text: &str, what: &str, units: &[(&str, u64)]) -> Result<u64, 
         format!("`{text}` is not a {what}: write a number and one of the units {}", names.join(", "))
     };
     let text = text.trim();
-    let split = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_')
-        .ok_or_else(wanted)?;
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').ok_or_else(wanted)?;
     let (number, unit) = (text[..split].replace('_', ""), text[split..].trim());
     let size = units.iter().find(|(name, _)| *name == unit).ok_or_else(wanted)?.1;
     let (whole, decimals) = number.split_once('.').unwrap_or((&number, ""));
@@ -396,7 +394,8 @@ mod tests {
 
     #[test]
     fn quantities_read_and_show_exactly() {
-        for (text, bytes) in [("2 MiB", 2 << 20), ("1.25 MiB", 1_310_720), ("64 B", 64), ("16KiB", 16 << 10)] {
+        for (text, bytes) in [("2 MiB", 2 << 20), ("1.25 MiB", 1_310_720), ("64 B", 64), ("16KiB", 16 << 10)]
+        {
             assert_eq!(text.parse::<Bytes>(), Ok(Bytes(bytes)), "{text}");
         }
         assert_eq!(Bytes(1_310_720).to_string(), "1280 KiB");

@@ -95,7 +95,7 @@ const BOX_HEIGHT: i32 = 52;
 const LINE: i32 = 18;
 const TEXT: f64 = 13.0;
 /// A compute unit has no text that would have to be smaller.
-const SMALLEST: f64 = 10.0;
+const SMALLEST: f64 = 9.0;
 /// Space for a compute unit in a shader array, at the least.
 const NARROWEST: i32 = 7;
 /// Letters of a line of words.

@@ -113,8 +113,7 @@ pub fn run_gemm(
             run_kernel(gemm, which, &kernel, *kernel.placements(), "32x32".into(), machine, options)
         }
         GemmKernel::DenseTiled => {
-            let kernel =
-                DenseTiled::new(gemm, machine, tile, order).map_err(RunError::Configuration)?;
+            let kernel = DenseTiled::new(gemm, machine, tile, order).map_err(RunError::Configuration)?;
             run_kernel(gemm, which, &kernel, *kernel.placements(), kernel.tile(), machine, options)
         }
         GemmKernel::Spartan => {

@@ -78,7 +78,8 @@ pub fn verify(gemm: &Gemm, a: &[f32], c: &[f32], b_in_fp16: bool) -> Result<(), 
                 wrong += 1;
                 let at = (row as u64, column as u64);
                 if first.is_none_or(|first| at < (first.row, first.column)) {
-                    first = Some(Mismatch { row: at.0, column: at.1, found, expected: sum, tolerance, wrong: 0 });
+                    first =
+                        Some(Mismatch { row: at.0, column: at.1, found, expected: sum, tolerance, wrong: 0 });
                 }
             }
         }

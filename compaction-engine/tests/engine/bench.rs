@@ -9,7 +9,9 @@ use compaction_engine::params::Engine as Params;
 use compaction_engine::{ColumnValues, Engine, Matrix};
 use mem_hierarchy::address::AddressMap;
 use mem_hierarchy::params::L2;
-use mem_hierarchy::request::{Line, MemoryRequest, MemoryResponse, SparseLine, SparseRequest, SparseResponse};
+use mem_hierarchy::request::{
+    Line, MemoryRequest, MemoryResponse, SparseLine, SparseRequest, SparseResponse,
+};
 use sim_core::params::Bytes;
 use sim_core::{ComponentId, Cycle, Link, TickOrder, Wake, Wheel};
 
@@ -112,7 +114,8 @@ const MEMORY: ComponentId = ComponentId(2);
 impl Bench {
     /// Runs the requests to their end; panics where one is answered twice, or never, or something is left.
     pub(crate) fn run(&self, columns: &Columns, asks: &[Ask]) -> Seen {
-        self.try_run(columns, asks).unwrap_or_else(|OutsideMatrix { address }| panic!("outside: {address:#x}"))
+        self.try_run(columns, asks)
+            .unwrap_or_else(|OutsideMatrix { address }| panic!("outside: {address:#x}"))
     }
 
     pub(crate) fn try_run(&self, columns: &Columns, asks: &[Ask]) -> Result<Seen, OutsideMatrix> {
@@ -182,7 +185,12 @@ impl Bench {
                                 read.push((now.0, offset / (ldb / 16), (offset % (ldb / 16)) as u32));
                                 outstanding[channel] += 1;
                                 let answer = MemoryResponse { tag: request.tag };
-                                from_memory[channel][0].send_after(self.memory[channel], answer, now, &mut wheel);
+                                from_memory[channel][0].send_after(
+                                    self.memory[channel],
+                                    answer,
+                                    now,
+                                    &mut wheel,
+                                );
                             }
                         }
                     }
@@ -193,11 +201,17 @@ impl Bench {
         let answers: Vec<(u64, SparseLine)> = answers
             .into_iter()
             .enumerate()
-            .map(|(i, answer)| answer.unwrap_or_else(|| panic!("request {i} was never answered: {:?}", asks[i])))
+            .map(|(i, answer)| {
+                answer.unwrap_or_else(|| panic!("request {i} was never answered: {:?}", asks[i]))
+            })
             .collect();
         read.sort_unstable();
         let stats = engine.stats();
-        assert!(stats.buffer_peak_lines <= self.params.prefetch_buffer.size.0 / 64, "{}", stats.buffer_peak_lines);
+        assert!(
+            stats.buffer_peak_lines <= self.params.prefetch_buffer.size.0 / 64,
+            "{}",
+            stats.buffer_peak_lines
+        );
         Ok(Seen { answers, read, stats })
     }
 }

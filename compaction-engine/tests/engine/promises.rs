@@ -23,7 +23,11 @@ fn columns() -> impl Strategy<Value = Columns> {
             move |columns| {
                 let value = |(count, seed): (u32, u32), i: u32| {
                     let chosen = (seed.rotate_left(i) ^ i.wrapping_mul(0x9e37_79b9)) >> 16;
-                    if chosen % 16 < count { (i + 1) as f32 * if seed & 1 == 0 { 1.0 } else { -0.5 } } else { -0.0 }
+                    if chosen % 16 < count {
+                        (i + 1) as f32 * if seed & 1 == 0 { 1.0 } else { -0.5 }
+                    } else {
+                        -0.0
+                    }
                 };
                 let of = |lines: Vec<(u32, u32)>| {
                     let mut column: Vec<f32> =
@@ -38,12 +42,18 @@ fn columns() -> impl Strategy<Value = Columns> {
 }
 
 fn bench() -> impl Strategy<Value = Bench> {
-    let sib = (prop::sample::select(vec![32u64, 64, 96, 512, 1 << 19]), 1u32..4, any::<bool>(), any::<bool>());
+    let sib =
+        (prop::sample::select(vec![32u64, 64, 96, 512, 1 << 19]), 1u32..4, any::<bool>(), any::<bool>());
     let buffer = (prop::sample::select(vec![1u64, 2, 3, 5, 17, 8192]), 1u32..6, any::<bool>());
     let work = (1u32..20, 1u32..5, 1u32..9, 1u32..4, 1u32..8);
     let around = (1usize..4, 0u32..3, 0u32..7, prop::collection::vec(1u64..300, 4));
     (sib, buffer, work, around).prop_map(
-        |((sib, banks, cmi, resume), (lines, lane, drop), (prefetch, units, latency, interval, out), around)| {
+        |(
+            (sib, banks, cmi, resume),
+            (lines, lane, drop),
+            (prefetch, units, latency, interval, out),
+            around,
+        )| {
             let (slices, channels, interleave, memory) = around;
             let mut bench = Bench { slices, channels: 1 << channels, memory, ..Bench::default() };
             bench.interleave = 64 << interleave;
@@ -79,7 +89,12 @@ fn asked(raw: &[RawAsk], bench: &Bench, columns: &Columns) -> Vec<Ask> {
     raw.iter()
         .map(|(gap, slice, column, index)| {
             at += gap;
-            Ask { at, slice: slice % bench.slices, column: column % columns.0.len() as u64, index: index % lines }
+            Ask {
+                at,
+                slice: slice % bench.slices,
+                column: column % columns.0.len() as u64,
+                index: index % lines,
+            }
         })
         .collect()
 }

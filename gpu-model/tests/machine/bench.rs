@@ -1,11 +1,11 @@
 //! A kernel from lists of instructions, and a machine small enough to follow.
 
 use compaction_engine::{ColumnValues, Matrix};
+use gpu_model::KernelReport;
 use gpu_model::gpu::{Gpu, RunOptions, SimError};
 use gpu_model::instruction::{ANY, Instruction, LANES, Op, VectorAccess};
 use gpu_model::kernel::{Kernel, Resources};
 use gpu_model::params::Machine;
-use gpu_model::KernelReport;
 use mem_hierarchy::dram::Preset;
 use sim_core::TickOrder;
 use sim_core::params::Bytes;
@@ -156,7 +156,6 @@ pub(crate) fn registered(
     let ldb = u64::from(rows).next_multiple_of(16);
     Matrix { base: BASE, ldb, values: std::sync::Arc::new(Values { rows, columns, value }) }
 }
-
 
 /// How many random cases a property is tried on: `cases`, or as the environment says.
 pub(crate) fn tries(cases: u32) -> proptest::test_runner::Config {

@@ -72,7 +72,10 @@ fn work_that_nobody_can_finish_is_a_deadlock_that_names_who_waits_for_what() {
 fn more_rows_than_an_index_can_name_are_refused() {
     let matrix = registered(65_537, 1, |_, _| 0.0);
     let refused = Gpu::new(&machine(), Some(matrix)).map(|_| ());
-    assert!(matches!(&refused, Err(SimError::Setup(why)) if why.contains("65537") && why.contains("65536")), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(SimError::Setup(why)) if why.contains("65537") && why.contains("65536")),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -81,5 +84,8 @@ fn channels_that_do_not_divide_the_slices_are_refused() {
     machine.gpu.l2.slices = 4;
     machine.gpu.dram.channels = 3;
     let refused = Gpu::new(&machine, None).map(|_| ());
-    assert!(matches!(&refused, Err(SimError::Setup(why)) if why.contains('4') && why.contains('3')), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(SimError::Setup(why)) if why.contains('4') && why.contains('3')),
+        "{refused:?}"
+    );
 }

@@ -110,7 +110,8 @@ fn lds_reads_of_two_wavefronts_queue_for_its_banks() {
 fn a_barrier_holds_the_early_wavefront() {
     let mut machine = machine();
     machine.gpu.cu.simds = 2;
-    let after = |idle| vec![Op::Special { count: idle }.into(), Op::Barrier.into(), Op::Special { count: 7 }.into()];
+    let after =
+        |idle| vec![Op::Special { count: idle }.into(), Op::Barrier.into(), Op::Special { count: 7 }.into()];
     // Given wavefronts that come to the barrier after 10 and 100 cycles, both go on one cycle after the later.
     assert_eq!(added(&machine, vec![after(10), after(100)]), 100 + 1 + 7);
     assert_eq!(added(&machine, vec![after(100), after(10)]), 100 + 1 + 7);
@@ -158,7 +159,9 @@ fn one_mshr_makes_misses_wait_for_each_other() {
     l1.gpu.l1.mshrs = 1;
     let l1_round_trip = u64::from(
         l1.gpu.l1.tag_latency + 2 * l1.gpu.crossbar.latency + l1.gpu.l2.tag_latency + l1.gpu.l2.latency,
-    ) + 1 + 100 + 1
+    ) + 1
+        + 100
+        + 1
         - 1; // the arrival's last step, to the compute unit, is not part of it
     assert_eq!(load(&l1, &[0, 1, 2, 3]), one + 3 * l1_round_trip);
     // Given one MSHR in the L2 slice, from its look-up to memory's answer.
@@ -173,8 +176,9 @@ fn one_mshr_makes_misses_wait_for_each_other() {
 #[test]
 fn two_loads_of_one_line_are_one_miss() {
     let machine = machine();
-    let program = Program::of(vec![Op::Load.tagged(0), Op::Load.tagged(0), Op::Wait { vector: 0, lds: ANY }.into()])
-        .with_accesses([line_access(0)]);
+    let program =
+        Program::of(vec![Op::Load.tagged(0), Op::Load.tagged(0), Op::Wait { vector: 0, lds: ANY }.into()])
+            .with_accesses([line_access(0)]);
     let report = run(&machine, &program);
     assert_eq!((report.l1.reads, report.l1.misses, report.l1.merged), (2, 1, 1));
     // Both come with the one line: the second leaves L1 a cycle after the first.

@@ -108,7 +108,8 @@ fn gddr5_answers_after_its_own_clocks() {
     // When a cold line is loaded: accepted in the tick that follows its arrival, scheduled one later, tRCD 28,
     // CL 28, two bursts of two.
     let issued = nothing(&machine) - 1;
-    let arrives = issued + to_l1(&machine) + l1_to_l2(&machine) + u64::from(machine.gpu.l2.tag_latency) + TO_MEMORY;
+    let arrives =
+        issued + to_l1(&machine) + l1_to_l2(&machine) + u64::from(machine.gpu.l2.tag_latency) + TO_MEMORY;
     let done = clock.to_core(clock.from_core(Cycle(arrives)) + 1 + 28 + 28 + 4).0;
     // Then its answer goes on in the first core cycle after its last data.
     let expected = done + FROM_MEMORY + l2_to_cu(&machine) + WAIT + 1;
@@ -151,7 +152,11 @@ fn a_wait_opens_in_the_cycle_in_which_the_data_arrive() {
         assert_eq!(time(idle), nothing(&machine) + l2_miss(&machine), "{early} cycles before the data");
         // ... and `early` cycles after them, just those.
         let idle = data - goes_on + early;
-        assert_eq!(time(idle), nothing(&machine) + l2_miss(&machine) + early, "{early} cycles after the data");
+        assert_eq!(
+            time(idle),
+            nothing(&machine) + l2_miss(&machine) + early,
+            "{early} cycles after the data"
+        );
     }
 }
 
@@ -204,7 +209,10 @@ fn sparse_load(machine: &Machine) -> u64 {
 fn a_hasty_sparse_load_takes_the_way_through_the_engine() {
     let machine = machine();
     let engine = &machine.engine;
-    let way = 2 * engine.link_latency + engine.sib.latency + engine.processor_latency + engine.prefetch_buffer.latency;
+    let way = 2 * engine.link_latency
+        + engine.sib.latency
+        + engine.processor_latency
+        + engine.prefetch_buffer.latency;
     assert_eq!(sparse_load(&machine), nothing(&machine) + l2_miss(&machine) + u64::from(way));
 }
 

@@ -3,10 +3,10 @@
 
 use compaction_engine::Matrix;
 use compaction_engine::params::{BehindWindow, BufferPolicy};
+use gpu_model::KernelReport;
 use gpu_model::gpu::{Gpu, RunOptions};
 use gpu_model::instruction::{ANY, Instruction, Op, VectorAccess};
 use gpu_model::params::Machine;
-use gpu_model::KernelReport;
 use mem_hierarchy::dram::Preset;
 use proptest::prelude::*;
 use sim_core::TickOrder;
@@ -25,7 +25,9 @@ const ORDERS: [TickOrder; 4] =
 
 /// A few lines for an access, by a seed: neighbours, or far apart.
 fn lines(seed: u64, count: usize, spread: u64) -> Vec<u64> {
-    (0..count as u64).map(|i| (seed.wrapping_mul(0x9e37_79b9) >> 8).wrapping_add(i * 37 * spread) % 20_000).collect()
+    (0..count as u64)
+        .map(|i| (seed.wrapping_mul(0x9e37_79b9) >> 8).wrapping_add(i * 37 * spread) % 20_000)
+        .collect()
 }
 
 fn access() -> impl Strategy<Value = VectorAccess> {
@@ -73,7 +75,12 @@ fn machine() -> impl Strategy<Value = Machine> {
     let queues = (1u32..4, 1u32..6, 1u32..6, 1u32..6);
     let memory = (prop::sample::select(Preset::ALL), 1u32..40, 1u32..40, 1u64..9, any::<bool>());
     (shape, queues, memory, any::<bool>()).prop_map(
-        |((cus, slices, shared, interleave), (crossbar, l1, l2, queue), (preset, reads, writes, clock, refresh), tlb)| {
+        |(
+            (cus, slices, shared, interleave),
+            (crossbar, l1, l2, queue),
+            (preset, reads, writes, clock, refresh),
+            tlb,
+        )| {
             let mut machine = Machine::default();
             let gpu = &mut machine.gpu;
             gpu.compute_units = cus;

@@ -35,9 +35,17 @@ enum Effect {
     /// It goes to LDS.
     WriteA(usize),
     /// Floats `from .. to` of the float4 of row `4 ly + i` of A at inner step `j` come from LDS.
-    ReadA { inner: u32, i: usize, from: usize, to: usize },
+    ReadA {
+        inner: u32,
+        i: usize,
+        from: usize,
+        to: usize,
+    },
     /// The float4 of row `4 j + r` of B comes from memory.
-    LoadB { inner: u32, r: usize },
+    LoadB {
+        inner: u32,
+        r: usize,
+    },
     /// The 64 multiply-adds of an inner step.
     Multiply,
     /// The float4 of row `4 ly + i` of C goes to memory.
@@ -248,7 +256,9 @@ impl Kernel for Dense {
     fn execute(&self, wavefront: &mut Wavefront, tag: u32, step: Step<'_>, values: &mut Values<'_>) {
         let Some(registers) = &mut wavefront.registers else { return };
         match (self.effects[tag as usize], step) {
-            (Effect::LoadA(i), Step::Loaded(access)) => f4::load(access, values.memory, &mut registers.a_in[i]),
+            (Effect::LoadA(i), Step::Loaded(access)) => {
+                f4::load(access, values.memory, &mut registers.a_in[i])
+            }
             (Effect::LoadB { r, .. }, Step::Loaded(access)) => {
                 f4::load(access, values.memory, &mut registers.b[r]);
             }

@@ -116,16 +116,35 @@ fn choose(gemm: &Gemm, machine: &Machine, choice: TileChoice) -> Result<Shape, S
 enum Effect {
     None,
     /// Load `i` of a slice of A: of the first slice, or of the one after the present.
-    LoadA { i: u32, first: bool },
-    LoadB { i: u32, first: bool },
-    WriteA { i: u32, first: bool },
-    WriteB { i: u32, first: bool },
+    LoadA {
+        i: u32,
+        first: bool,
+    },
+    LoadB {
+        i: u32,
+        first: bool,
+    },
+    WriteA {
+        i: u32,
+        first: bool,
+    },
+    WriteB {
+        i: u32,
+        first: bool,
+    },
     /// Fragments of A and B at row `row` of the present slice.
-    Read { row: u32 },
+    Read {
+        row: u32,
+    },
     /// Multiply-adds of row `row`.
-    Multiply { row: u32 },
+    Multiply {
+        row: u32,
+    },
     /// A row of C of each thread, `part` of its columns.
-    StoreC { row: u32, part: u32 },
+    StoreC {
+        row: u32,
+        part: u32,
+    },
 }
 
 /// The tiled matrix multiplication.
@@ -376,9 +395,8 @@ impl Kernel for DenseTiled {
 
     fn access(&self, wavefront: &Wavefront, tag: u32) -> VectorAccess {
         let Placements { a, b, c } = &self.placements;
-        let slice = |first| {
-            u64::from(if first { 0 } else { wavefront.cursor.iteration + 1 }) * u64::from(SLICE)
-        };
+        let slice =
+            |first| u64::from(if first { 0 } else { wavefront.cursor.iteration + 1 }) * u64::from(SLICE);
         let shape = self.shape;
         match self.effects[tag as usize] {
             Effect::LoadA { i, first } => {

@@ -107,7 +107,9 @@ impl std::str::FromStr for TileChoice {
         let sides = text.split_once('x').and_then(|(rows, columns)| {
             Some(Self::Given { rows: rows.parse().ok()?, columns: columns.parse().ok()? })
         });
-        sides.ok_or_else(|| format!("kernel.tile = {text:?}: write \"auto\" or \"ROWSxCOLUMNS\", such as \"128x64\""))
+        sides.ok_or_else(|| {
+            format!("kernel.tile = {text:?}: write \"auto\" or \"ROWSxCOLUMNS\", such as \"128x64\"")
+        })
     }
 }
 

@@ -189,12 +189,18 @@ enum Tag {
     LoadA(u32),
     WriteA(u32),
     /// Number of the load and group of columns.
-    Sparse { load: u32, group: u32 },
+    Sparse {
+        load: u32,
+        group: u32,
+    },
     /// A group of bundles has its A read from LDS.
     ReadGroup,
     /// It is multiplied.
     MultiplyGroup,
-    StoreC { column: u32, part: u32 },
+    StoreC {
+        column: u32,
+        part: u32,
+    },
 }
 
 impl Tag {
@@ -255,11 +261,7 @@ impl Column {
     fn take_below(&mut self, end: u32) -> Option<(SparseLine, std::ops::Range<usize>)> {
         let slot = self.line as usize % self.lines.len();
         let Some(line) = self.lines[slot] else {
-            assert!(
-                self.ended,
-                "spartan: compacted line {} is not there when it is needed",
-                self.line
-            );
+            assert!(self.ended, "spartan: compacted line {} is not there when it is needed", self.line);
             return None;
         };
         let first = self.bundle as usize;
@@ -309,13 +311,16 @@ enum Stage {
     Done,
 }
 
+/// A bundle's value, and its column of A.
+type Operands = (f32, Vec<f32>);
+
 #[derive(Debug)]
 struct Registers {
     slab: Vec<[[f32; 4]; LANES as usize]>,
     /// Groups of bundles to be read and multiplied: column and bundle words.
     to_read: VecDeque<(usize, Vec<u32>)>,
     /// Groups whose A is there: column, value of each bundle, A by bundle and row of the tile.
-    to_multiply: VecDeque<(usize, Vec<(f32, Vec<f32>)>)>,
+    to_multiply: VecDeque<(usize, Vec<Operands>)>,
     /// By column and row of the tile.
     c: Vec<Vec<f32>>,
 }
@@ -399,9 +404,7 @@ impl Spartan {
             let first = group * COLUMNS_PER_LOAD;
             let last = (first + COLUMNS_PER_LOAD).min(w.columns.len());
             let most = self.k.div_ceil(BUNDLES);
-            let wants = |column: &Column| {
-                !column.ended && column.asked < (column.line + ring).min(most)
-            };
+            let wants = |column: &Column| !column.ended && column.asked < (column.line + ring).min(most);
             while let Some(slot) =
                 w.columns[first.min(last)..last].iter().find(|c| wants(c)).map(|column| column.asked % ring)
             {
@@ -440,7 +443,11 @@ impl Spartan {
                     for (part, cycles) in self.read_cycles.iter().enumerate() {
                         let run = Op::Lds { count, cycles: *cycles };
                         let is_last = part + 1 == self.read_cycles.len();
-                        w.ready.push_back(if is_last { run.tagged(Tag::ReadGroup.pack()) } else { run.into() });
+                        w.ready.push_back(if is_last {
+                            run.tagged(Tag::ReadGroup.pack())
+                        } else {
+                            run.into()
+                        });
                     }
                     if in_flight > 0 {
                         let accesses = count * self.read_cycles.len() as u32;
@@ -634,9 +641,7 @@ impl Kernel for Spartan {
         let Some(at) = w.asked.iter().position(|(tag, _)| *tag == wanted) else {
             panic!("spartan: a line arrived that was not asked for")
         };
-        let Some(index) = w.asked[at].1[row as usize].take() else {
-            panic!("spartan: a line arrived twice")
-        };
+        let Some(index) = w.asked[at].1[row as usize].take() else { panic!("spartan: a line arrived twice") };
         if w.asked[at].1.iter().all(Option::is_none) {
             w.asked.remove(at);
         }

@@ -55,7 +55,11 @@ enum Stage {
     /// Loading compacted lines and putting them into LDS.
     Lines(u32),
     /// Going through the bundles from `column` and `bundle` on.
-    Bundles { column: usize, bundle: usize, at: u32 },
+    Bundles {
+        column: usize,
+        bundle: usize,
+        at: u32,
+    },
     Epilogue(u32),
 }
 

@@ -107,7 +107,8 @@ pub(crate) fn machines() -> impl Strategy<Value = Machine> {
 
 /// Engines of every size, the smallest that can be said included.
 pub(crate) fn engines() -> impl Strategy<Value = Engine> {
-    let sib = (prop::sample::select(vec![32u64, 64, 128, 1024, 1 << 19]), 1u32..4, any::<bool>(), any::<bool>());
+    let sib =
+        (prop::sample::select(vec![32u64, 64, 128, 1024, 1 << 19]), 1u32..4, any::<bool>(), any::<bool>());
     let buffer = (prop::sample::select(vec![1u64, 2, 3, 9, 40, 8192]), 1u32..6, any::<bool>());
     let work = (1u32..18, 1u32..4, 1u32..4, 1u32..9, 1u32..5, prop::sample::select(vec![1u32, 2, 8]));
     (sib, buffer, work).prop_map(|((sib, banks, cmi, resume), (lines, lane, drop), work)| {
@@ -137,8 +138,10 @@ pub(crate) fn problems() -> impl Strategy<Value = Problem> {
     let n = prop_oneof![1u64..20, 60u64..70, Just(32)];
     let sparsity = prop_oneof![Just(0.0), Just(1.0), Just(0.97), 0.0..1.0];
     let order = prop::sample::select(params::DispatchOrder::ALL);
-    (m, k, n, sparsity, any::<u64>(), order, machines()).prop_map(|(m, k, n, sparsity, seed, order, machine)| {
-        let kernel = params::Kernel { dispatch_order: order, ..params::Kernel::default() };
-        Problem { m, k, n, sparsity, seed, kernel, machine }
-    })
+    (m, k, n, sparsity, any::<u64>(), order, machines()).prop_map(
+        |(m, k, n, sparsity, seed, order, machine)| {
+            let kernel = params::Kernel { dispatch_order: order, ..params::Kernel::default() };
+            Problem { m, k, n, sparsity, seed, kernel, machine }
+        },
+    )
 }

@@ -85,17 +85,47 @@ fn stumbling_blocks(k: u32) -> DenseMatrix {
         5 => f32::from(u8::from(row + 1 == k)),
         6 => f32::from(u8::from(row == 0)),
         7 => -0.0,
-        8 => if row == 0 { 1e-9 } else { -0.0 }, // a bundle that looks like padding
-        9 => if row % 3 == 0 { 1e-9 } else { 2.0 },
+        8 => {
+            if row == 0 {
+                1e-9
+            } else {
+                -0.0
+            }
+        } // a bundle that looks like padding
+        9 => {
+            if row % 3 == 0 {
+                1e-9
+            } else {
+                2.0
+            }
+        }
         10 => f32::from(u8::from(row / 16 % 2 == 1)),
         11 => f32::from(u8::from(row / 32 == 1)),
-        12 => if row % 2 == 0 { -1.5 } else { 0.0 },
-        13 => if row % 32 == 31 { 65_504.0 } else { 0.0 },
+        12 => {
+            if row % 2 == 0 {
+                -1.5
+            } else {
+                0.0
+            }
+        }
+        13 => {
+            if row % 32 == 31 {
+                65_504.0
+            } else {
+                0.0
+            }
+        }
         14 => f32::from(u8::from(row + 16 >= k)),
         15 => f32::from(u8::from(row + 17 >= k)),
         16 => f32::from(u8::from(row < 32)),
         17 => f32::from(u8::from(row % 17 == 16)),
-        _ => if row == k / 2 { 3.0 } else { 0.0 },
+        _ => {
+            if row == k / 2 {
+                3.0
+            } else {
+                0.0
+            }
+        }
     })
 }
 
