@@ -12,13 +12,12 @@ use std::sync::Arc;
 
 use mem_hierarchy::address::AddressMap;
 use mem_hierarchy::request::{
-    LINE_BYTES, Line, MemoryRequest, MemoryResponse, SparseLine, SparseRequest, SparseResponse,
+    CompactedLine, LINE_BYTES, Line, MemoryRequest, MemoryResponse, SparseRequest, SparseResponse,
 };
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 use sim_core::{Cycle, Histogram, Id, Link, Mean, Slab, Timeline, Wake, Wheel};
 
-use crate::line::CompactedLine;
 use crate::packer::Released;
 use crate::params::{self, Engine as Params};
 use crate::prefetch_buffer::{Dense, Lane, Pending, PrefetchBuffer, Queued};
@@ -133,9 +132,6 @@ pub struct OutsideMatrix {
     /// The byte address read.
     pub address: u64,
 }
-
-/// The answer to a request past a column's final compacted line.
-const PAST_THE_END: SparseLine = SparseLine { words: [0; 16], last: true };
 
 /// A dense line on its way from memory.
 #[derive(Debug)]
@@ -319,7 +315,7 @@ impl Engine {
         if let Some((line, ready)) = self.buffer.take_waiting(lane, pending.index) {
             self.respond(pending, line, ready, now, ports, wheel);
         } else if self.buffer.lane(lane).finished.is_some_and(|end| pending.index >= end) {
-            self.respond(pending, PAST_THE_END, now, now, ports, wheel);
+            self.respond(pending, CompactedLine::EMPTY, now, now, ports, wheel);
         } else {
             self.buffer.lane_mut(lane).pending.push(pending);
         }
@@ -471,7 +467,7 @@ impl Engine {
         }
         self.release(at, finished.released, ready, now, ports, wheel);
         let end = finished.released.index;
-        self.respond_to_waiting(at, |index| index > end, PAST_THE_END, ready, now, ports, wheel);
+        self.respond_to_waiting(at, |index| index > end, CompactedLine::EMPTY, ready, now, ports, wheel);
     }
 
     /// Answers the requests that wait in a lane for the lines that `is_meant` names; whether there were any.
@@ -480,7 +476,7 @@ impl Engine {
         &mut self,
         at: usize,
         is_meant: impl Fn(u32) -> bool,
-        data: SparseLine,
+        data: CompactedLine,
         ready: Cycle,
         now: Cycle,
         ports: &mut EnginePorts<'_>,
@@ -510,8 +506,7 @@ impl Engine {
         ports: &mut EnginePorts<'_>,
         wheel: &mut Wheel,
     ) {
-        let CompactedLine { words, last } = released.line;
-        let line = SparseLine { words, last };
+        let line = released.line;
         self.buffer.lane_mut(at).produced = released.index + 1;
         if self.respond_to_waiting(at, |index| index == released.index, line, ready, now, ports, wheel) {
             return;
@@ -532,7 +527,7 @@ impl Engine {
     fn respond(
         &mut self,
         pending: Pending,
-        data: SparseLine,
+        data: CompactedLine,
         ready: Cycle,
         now: Cycle,
         ports: &mut EnginePorts<'_>,
@@ -543,8 +538,7 @@ impl Engine {
         *port = leaves + 1;
         let response = SparseResponse { tag: pending.tag, data };
         ports.responses[pending.slice].send_after(leaves - now, response, now, wheel);
-        let line = CompactedLine { words: data.words, last: data.last };
-        self.stats.padding_words += u64::from(line.padding_words());
+        self.stats.padding_words += u64::from(data.padding_words());
         let latency = match pending.search {
             None => &mut self.stats.latency_lane_hit,
             Some(Outcome::Accurate) => &mut self.stats.latency_accurate,

@@ -7,37 +7,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::Bundle;
-
 /// Elements of a 64-byte line: FP32 values of a dense line, bundles of a compacted one.
 pub const LINE_ELEMENTS: usize = 16;
 
-/// 64 bytes of bundles and the *last* flag that travels with them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CompactedLine {
-    /// The bundles' words in row order, zero behind the final one.
-    pub words: [u32; LINE_ELEMENTS],
-    /// No non-zero of the column follows this line.
-    pub last: bool,
-}
-
-impl CompactedLine {
-    /// The answer for a column without non-zeros, and for a request past a column's final line.
-    pub const EMPTY: CompactedLine = CompactedLine { words: [0; LINE_ELEMENTS], last: true };
-
-    /// All 16 bundles, padding included.
-    pub fn bundles(&self) -> impl Iterator<Item = Bundle> + '_ {
-        self.words.iter().map(|&word| Bundle(word))
-    }
-
-    /// Padding words at the end of the line.
-    ///
-    /// A column whose only non-zero is a positive one in row 0 that FP16 rounds to zero counts as empty
-    /// here, because its bundle is a zero word.
-    pub fn padding_words(&self) -> u32 {
-        self.words.iter().rev().take_while(|&&word| word == 0).count() as u32
-    }
-}
+/// 64 bytes of bundles and the *last* flag that travels with them, as the memory hierarchy carries it.
+pub use mem_hierarchy::request::CompactedLine;
 
 /// Cache line mapping information of one compacted line (figure 6.10), a byte in the SIB.
 ///

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use mem_hierarchy::request::{LINE_BYTES, SparseLine};
+use mem_hierarchy::request::{CompactedLine, LINE_BYTES};
 use sim_core::Cycle;
 
 use crate::packer::Packer;
@@ -63,7 +63,7 @@ pub struct Lane {
     /// Dense lines outstanding or not yet consumed, in order.
     pub window: VecDeque<Dense>,
     /// Compacted lines that wait for L2, with the cycle in which each is ready.
-    pub waiting: VecDeque<(u32, SparseLine, Cycle)>,
+    pub waiting: VecDeque<(u32, CompactedLine, Cycle)>,
     /// Requests for lines that are not there yet.
     pub pending: Vec<Pending>,
     /// The first compacted line that has not been released by the packer.
@@ -278,14 +278,14 @@ impl PrefetchBuffer {
     }
 
     /// Puts a compacted line into a lane.
-    pub fn push_waiting(&mut self, at: usize, index: u32, line: SparseLine, ready: Cycle) {
+    pub fn push_waiting(&mut self, at: usize, index: u32, line: CompactedLine, ready: Cycle) {
         self.lane_mut(at).waiting.push_back((index, line, ready));
         self.waiting += 1;
         self.peak = self.peak.max(self.used_lines());
     }
 
     /// Takes compacted line `index` out of a lane, if it waits there.
-    pub fn take_waiting(&mut self, at: usize, index: u32) -> Option<(SparseLine, Cycle)> {
+    pub fn take_waiting(&mut self, at: usize, index: u32) -> Option<(CompactedLine, Cycle)> {
         let lane = self.lane_mut(at);
         let position = lane.waiting.iter().position(|(i, ..)| *i == index)?;
         let (_, line, ready) = lane.waiting.remove(position)?;

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 
-use mem_hierarchy::request::{Access, LineRequest, LineResponse, SparseLine};
+use mem_hierarchy::request::{Access, CompactedLine, LineRequest, LineResponse};
 use mem_hierarchy::translation::{SharedTlb, Tlb};
 use serde::Serialize;
 use sim_core::{Cycle, Link, Wake, Wheel};
@@ -564,7 +564,7 @@ impl<K: Kernel> ComputeUnit<K> {
         }
     }
 
-    fn deliver(&mut self, tag: LineTag, op_tag: u32, line: &SparseLine, shared: &mut Shared<'_, K>) {
+    fn deliver(&mut self, tag: LineTag, op_tag: u32, line: &CompactedLine, shared: &mut Shared<'_, K>) {
         if let Some(wavefront) = &mut self.wavefronts[tag.slot] {
             shared.kernel.deliver(&mut wavefront.program, op_tag, tag.row, line);
         }

@@ -5,7 +5,7 @@
 //! verified, the same addresses fetch the values from which the wavefront computes: see
 //! [`Kernel::execute`].
 
-use mem_hierarchy::request::SparseLine;
+use mem_hierarchy::request::CompactedLine;
 
 use crate::instruction::{Instruction, VectorAccess};
 
@@ -80,7 +80,7 @@ pub trait Kernel {
     /// The addresses of the memory instruction with `tag` at which the wavefront stands.
     fn access(&self, wavefront: &Self::Wavefront, tag: u32) -> VectorAccess;
     /// A compacted line that row `row` of the sparse load with `tag` asked for has arrived.
-    fn deliver(&self, _wavefront: &mut Self::Wavefront, _tag: u32, _row: u32, _line: &SparseLine) {}
+    fn deliver(&self, _wavefront: &mut Self::Wavefront, _tag: u32, _row: u32, _line: &CompactedLine) {}
     /// Carries out the effect of an instruction on values.
     fn execute(
         &self,

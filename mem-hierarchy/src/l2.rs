@@ -7,7 +7,7 @@ use crate::address::AddressMap;
 use crate::mshr::{Mshrs, Target};
 use crate::params;
 use crate::request::{
-    Access, CacheStats, Key, L2Request, L2Response, LINE_BYTES, MemoryRequest, MemoryResponse, SparseLine,
+    Access, CacheStats, CompactedLine, Key, L2Request, L2Response, LINE_BYTES, MemoryRequest, MemoryResponse,
     SparseRequest, SparseResponse,
 };
 use crate::tags::TagArray;
@@ -106,7 +106,7 @@ impl L2Slice {
     fn fill(
         &mut self,
         register: u32,
-        data: Option<SparseLine>,
+        data: Option<CompactedLine>,
         now: Cycle,
         ports: &mut L2Ports<'_>,
         wheel: &mut Wheel,
@@ -226,7 +226,7 @@ impl L2Slice {
     fn respond(
         &mut self,
         target: Target,
-        data: Option<SparseLine>,
+        data: Option<CompactedLine>,
         now: Cycle,
         ports: &mut L2Ports<'_>,
         wheel: &mut Wheel,

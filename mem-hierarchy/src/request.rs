@@ -44,13 +44,27 @@ impl Access {
     }
 }
 
-/// A compacted line as the engine delivers it: 16 bundles and the *last* flag.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SparseLine {
-    /// Bundles: row index in the high half, FP16 value in the low half; zero words pad.
+/// A compacted line as the engine delivers it: 16 words of bundles and the *last* flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompactedLine {
+    /// The bundles in row order, row index in the high half, FP16 value in the low half; zero behind the
+    /// final one.
     pub words: [u32; 16],
-    /// Whether it is the final compacted line of its column.
+    /// No non-zero of the column follows this line.
     pub last: bool,
+}
+
+impl CompactedLine {
+    /// The answer for a column without non-zeros, and for a request past a column's final line.
+    pub const EMPTY: Self = Self { words: [0; 16], last: true };
+
+    /// Padding words at the end of the line.
+    ///
+    /// A column whose only non-zero is a positive one in row 0 that FP16 rounds to zero counts as empty
+    /// here, because its bundle is a zero word.
+    pub fn padding_words(&self) -> u32 {
+        self.words.iter().rev().take_while(|word| **word == 0).count() as u32
+    }
 }
 
 /// What tells cached lines apart: the line and the sparse bit.
@@ -92,7 +106,7 @@ pub struct LineResponse {
     /// The request's tag.
     pub tag: u32,
     /// What a sparse read asked for.
-    pub data: Option<SparseLine>,
+    pub data: Option<CompactedLine>,
 }
 
 /// From an L1 cache to an L2 slice.
@@ -118,7 +132,7 @@ pub struct L2Response {
     /// Whether it acknowledges a write.
     pub is_write: bool,
     /// What a sparse read asked for.
-    pub data: Option<SparseLine>,
+    pub data: Option<CompactedLine>,
 }
 
 /// From an L2 slice or the engine to a memory controller.
@@ -154,7 +168,7 @@ pub struct SparseResponse {
     /// The request's tag.
     pub tag: u32,
     /// The compacted line.
-    pub data: SparseLine,
+    pub data: CompactedLine,
 }
 
 /// Counters of a cache. Transactions = hits + merged + misses, reads and writes alike.

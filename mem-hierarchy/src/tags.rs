@@ -1,7 +1,7 @@
 //! Tag arrays: which lines a cache holds, with LRU replacement, dirty bits, and the contents of sparse
 //! lines.
 
-use crate::request::{Key, SparseLine};
+use crate::request::{CompactedLine, Key};
 
 /// A set-associative tag array with true LRU.
 ///
@@ -15,7 +15,7 @@ pub struct TagArray {
     used: Vec<u64>,
     dirty: Vec<bool>,
     /// Contents of the sparse lines; allocated when the first one comes.
-    data: Vec<SparseLine>,
+    data: Vec<CompactedLine>,
     clock: u64,
 }
 
@@ -92,14 +92,14 @@ impl TagArray {
     }
 
     /// The contents of a sparse line.
-    pub fn data(&self, slot: Slot) -> SparseLine {
+    pub fn data(&self, slot: Slot) -> CompactedLine {
         self.data[slot.0]
     }
 
     /// Stores the contents of a sparse line.
-    pub fn set_data(&mut self, slot: Slot, line: SparseLine) {
+    pub fn set_data(&mut self, slot: Slot, line: CompactedLine) {
         if self.data.is_empty() {
-            self.data = vec![SparseLine::default(); self.sets * self.ways];
+            self.data = vec![CompactedLine::EMPTY; self.sets * self.ways];
         }
         self.data[slot.0] = line;
     }
@@ -144,7 +144,7 @@ mod tests {
         let mut tags = TagArray::new(4, 2);
         let sparse = Key::new(Line(5), Access::SparseRead);
         let (slot, _) = tags.insert(5, sparse);
-        tags.set_data(slot, SparseLine { words: [7; 16], last: true });
+        tags.set_data(slot, CompactedLine { words: [7; 16], last: true });
         assert!(tags.lookup(5, plain(5)).is_none());
         tags.insert(5, plain(5));
         let slot = tags.lookup(5, sparse).expect("still there");

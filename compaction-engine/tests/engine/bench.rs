@@ -10,7 +10,7 @@ use compaction_engine::{ColumnValues, Engine, Matrix};
 use mem_hierarchy::address::AddressMap;
 use mem_hierarchy::params::L2;
 use mem_hierarchy::request::{
-    Line, MemoryRequest, MemoryResponse, SparseLine, SparseRequest, SparseResponse,
+    CompactedLine, Line, MemoryRequest, MemoryResponse, SparseRequest, SparseResponse,
 };
 use sim_core::params::Bytes;
 use sim_core::{ComponentId, Cycle, Link, TickOrder, Wake, Wheel};
@@ -67,7 +67,7 @@ pub(crate) fn in_turn(apart: u64, lines: &[(u64, u32)]) -> Vec<Ask> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Seen {
     /// By request: cycle in which the answer is at the slice, and the line.
-    pub(crate) answers: Vec<(u64, SparseLine)>,
+    pub(crate) answers: Vec<(u64, CompactedLine)>,
     /// Dense lines read: cycle of the request at its controller, column, line.
     pub(crate) read: Vec<(u64, u64, u32)>,
     pub(crate) stats: EngineStats,
@@ -198,7 +198,7 @@ impl Bench {
             }
         }
         assert_eq!(engine.waiting_for(), None);
-        let answers: Vec<(u64, SparseLine)> = answers
+        let answers: Vec<(u64, CompactedLine)> = answers
             .into_iter()
             .enumerate()
             .map(|(i, answer)| {

@@ -2,7 +2,7 @@
 //! line that the definition says; nothing is left; the counters agree with each other and with what was seen.
 
 use compaction_engine::params::{BehindWindow, BufferPolicy};
-use mem_hierarchy::request::SparseLine;
+use mem_hierarchy::request::CompactedLine;
 use proptest::prelude::*;
 use sim_core::TickOrder;
 use sim_core::params::Bytes;
@@ -107,10 +107,10 @@ proptest! {
         let asks = asked(&raw, &bench, &columns);
         let seen = bench.run(&columns, &asks);
         let compacted = columns.compacted();
-        let past_the_end = SparseLine { words: [0; 16], last: true };
+        let past_the_end = CompactedLine { words: [0; 16], last: true };
         for (ask, (at, line)) in asks.iter().zip(&seen.answers) {
             let expected = compacted[ask.column as usize].lines.get(ask.index as usize);
-            let expected = expected.map_or(past_the_end, |line| SparseLine { words: line.words, last: line.last });
+            let expected = expected.map_or(past_the_end, |line| CompactedLine { words: line.words, last: line.last });
             prop_assert_eq!(*line, expected, "{:?}", ask);
             let fastest = u64::from(bench.params.prefetch_buffer.latency + bench.params.link_latency);
             prop_assert!(*at >= ask.at + fastest);

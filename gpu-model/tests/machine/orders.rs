@@ -150,7 +150,7 @@ proptest! {
         touches in prop::collection::vec((0u64..8, 0u64..18, 0u32..40), 1..60),
     ) {
         let machine = Machine { engine, ..machine };
-        let ldb_lines = u64::from(rows).next_multiple_of(16) / 16;
+        let ldb_lines = u64::from(rows).div_ceil(16);
         // B with a share of zeros, in runs, so that whole lines are zero too.
         let value = move |row: u32, column: u64| {
             let hash = (row / 8 * 40_503 + row * 7 + column as u32 * 65_537).wrapping_mul(seed | 1) >> 13;

@@ -27,7 +27,7 @@ use gpu_model::instruction::{ANY, Instruction, LANES, Op, VectorAccess};
 use gpu_model::kernel::{Kernel, Resources, Step, Values};
 use gpu_model::lds::bank_cycles;
 use gpu_model::params::Machine;
-use mem_hierarchy::request::SparseLine;
+use mem_hierarchy::request::CompactedLine;
 
 use super::{TileChoice, Tiles, sparse_layouts};
 use crate::gemm::{Gemm, Placements};
@@ -245,7 +245,7 @@ pub struct Spartan {
 #[derive(Clone, Debug)]
 struct Column {
     /// The lines in the ring: line j in slot `j % ring`, once it has arrived.
-    lines: Vec<Option<SparseLine>>,
+    lines: Vec<Option<CompactedLine>>,
     /// The line and the bundle in it to go on with.
     line: u32,
     bundle: u32,
@@ -258,7 +258,7 @@ struct Column {
 impl Column {
     /// Which bundles of the present line have rows below `end`; moves on past them. `None` where no
     /// bundle is left.
-    fn take_below(&mut self, end: u32) -> Option<(SparseLine, std::ops::Range<usize>)> {
+    fn take_below(&mut self, end: u32) -> Option<(CompactedLine, std::ops::Range<usize>)> {
         let slot = self.line as usize % self.lines.len();
         let Some(line) = self.lines[slot] else {
             assert!(self.ended, "spartan: compacted line {} is not there when it is needed", self.line);
@@ -634,7 +634,7 @@ impl Kernel for Spartan {
         }
     }
 
-    fn deliver(&self, w: &mut Wavefront, tag: u32, row: u32, line: &SparseLine) {
+    fn deliver(&self, w: &mut Wavefront, tag: u32, row: u32, line: &CompactedLine) {
         let Some(wanted @ Tag::Sparse { group, .. }) = Tag::unpack(tag) else { return };
         let number = group as usize * COLUMNS_PER_LOAD + row as usize;
         let ring = self.shape.ring as usize;

@@ -15,7 +15,7 @@ use gpu_model::instruction::{ANY, Instruction, LANES, Op, VectorAccess};
 use gpu_model::kernel::{Kernel, Resources, Step, Values};
 use gpu_model::lds::bank_cycles;
 use gpu_model::params::Machine;
-use mem_hierarchy::request::SparseLine;
+use mem_hierarchy::request::CompactedLine;
 
 use super::{Tiles, sparse_layouts};
 use crate::gemm::{Gemm, Placements};
@@ -72,7 +72,7 @@ pub struct Wavefront {
     /// Compacted line that the present step asks for.
     line: u32,
     /// Lines of the present step, by column; `None` where the column has ended.
-    lines: [Option<SparseLine>; COLUMNS],
+    lines: [Option<CompactedLine>; COLUMNS],
     ended: [bool; COLUMNS],
     registers: Option<Box<Registers>>,
 }
@@ -267,7 +267,7 @@ impl Kernel for SpartanPlain {
         }
     }
 
-    fn deliver(&self, w: &mut Wavefront, _tag: u32, row: u32, line: &SparseLine) {
+    fn deliver(&self, w: &mut Wavefront, _tag: u32, row: u32, line: &CompactedLine) {
         w.lines[row as usize] = Some(*line);
         w.ended[row as usize] |= line.last;
     }

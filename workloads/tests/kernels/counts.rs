@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gpu_model::KernelReport;
 use gpu_model::instruction::{Instruction, Op, VectorAccess};
 use gpu_model::kernel::{Kernel, Resources, Step, Values};
-use mem_hierarchy::request::SparseLine;
+use mem_hierarchy::request::CompactedLine;
 use proptest::prelude::*;
 use sim_core::TickOrder;
 use sim_core::params::Bytes;
@@ -57,7 +57,7 @@ impl<K: Kernel> Kernel for Noting<'_, K> {
         self.issued.borrow_mut().push((standing.at.unwrap(), access));
         access
     }
-    fn deliver(&self, standing: &mut Self::Wavefront, tag: u32, row: u32, line: &SparseLine) {
+    fn deliver(&self, standing: &mut Self::Wavefront, tag: u32, row: u32, line: &CompactedLine) {
         self.kernel.deliver(&mut standing.wavefront, tag, row, line);
     }
     fn execute(&self, standing: &mut Self::Wavefront, tag: u32, step: Step<'_>, values: &mut Values<'_>) {

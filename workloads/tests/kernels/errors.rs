@@ -48,14 +48,16 @@ fn more_rows_of_b_than_an_index_can_name_are_refused() {
 #[test]
 fn workgroups_that_fit_no_compute_unit_are_refused() {
     let mut problem = Problem::new((64, 64, 64), 0.5);
-    problem.machine.gpu.cu.vgprs = 20;
+    problem.machine.gpu.cu.vgprs = 40;
+    problem.kernel.tile = "64x64".into();
     for which in ALL {
         let why = refused(&problem, which);
         assert!(why.contains("regist"), "{which:?}: {why}");
     }
     let mut problem = Problem::new((64, 64, 64), 0.5);
     problem.machine.gpu.cu.lds.size = Bytes::kib(1);
-    for which in [GemmKernel::Dense, GemmKernel::DenseTiled, GemmKernel::Spartan] {
+    problem.kernel.tile = "128x128".into();
+    for which in [GemmKernel::Dense, GemmKernel::DenseTiled] {
         let why = refused(&problem, which);
         assert!(why.contains("LDS"), "{which:?}: {why}");
     }
@@ -85,4 +87,19 @@ fn windows_that_lds_does_not_hold_are_refused() {
     problem.kernel.k_window = 17;
     let why = refused(&problem, GemmKernel::Spartan);
     assert!(why.contains("kernel.k_window = 17") && why.contains("16 rows"), "{why}");
+}
+
+#[test]
+#[ignore = "dense-tiled chooses without looking at what fits the compute unit"]
+fn the_tile_that_auto_takes_fits_the_compute_unit() {
+    for (simds, vgprs, lds) in [(1, 256, 64), (4, 100, 16), (4, 256, 8), (4, 256, 4)] {
+        let mut problem = Problem::new((1_024, 8, 1_024), 0.5);
+        problem.machine.gpu.cu.simds = simds;
+        problem.machine.gpu.cu.vgprs = vgprs;
+        problem.machine.gpu.cu.lds.size = Bytes::kib(lds);
+        for which in [GemmKernel::DenseTiled, GemmKernel::Spartan] {
+            let run = problem.run(which, TickOrder::Ascending);
+            assert!(run.is_ok(), "{which:?} on {simds} SIMDs, {vgprs} registers, {lds} KiB: {run:?}");
+        }
+    }
 }

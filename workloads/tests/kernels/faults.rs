@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use gpu_model::instruction::{Instruction, Op, VectorAccess};
 use gpu_model::kernel::{Kernel, Resources, Step, Values};
-use mem_hierarchy::request::SparseLine;
+use mem_hierarchy::request::CompactedLine;
 use sim_core::TickOrder;
 use workloads::gemm::{Placement, Placements};
 use workloads::kernels::{Dense, DenseTiled, Spartan, SpartanPlain, TileChoice};
@@ -126,7 +126,7 @@ impl<K: Kernel> Kernel for Faulty<'_, K> {
         }
         access
     }
-    fn deliver(&self, standing: &mut Self::Wavefront, tag: u32, row: u32, line: &SparseLine) {
+    fn deliver(&self, standing: &mut Self::Wavefront, tag: u32, row: u32, line: &CompactedLine) {
         let mut line = *line;
         let address = self.kernel.access(&standing.wavefront, tag).rows[row as usize];
         let (first_row, of_column) = self.placements.b.element(address);

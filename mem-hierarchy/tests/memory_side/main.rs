@@ -1,0 +1,4 @@
+//! Controller and crossbar by themselves, between links that the tests fill and empty.
+
+mod controller;
+mod crossbar;
