@@ -166,6 +166,8 @@ pub struct Engine {
     lane_of: FxHashMap<u64, usize>,
     /// Requests that wait for a lane.
     homeless: VecDeque<(u64, Pending)>,
+    /// How many of them each slice has, `queue` at the most.
+    homeless_of: Vec<u32>,
     /// Whether a lane has become free, or droppable, since the homeless were last looked at.
     look_at_homeless: bool,
     queues: Vec<ChannelQueue>,
@@ -207,6 +209,7 @@ impl Engine {
             buffer: PrefetchBuffer::new(&params.prefetch_buffer),
             lane_of: FxHashMap::default(),
             homeless: VecDeque::new(),
+            homeless_of: vec![0; slices],
             look_at_homeless: false,
             queues: (0..channels).map(|_| ChannelQueue::default()).collect(),
             reads: Slab::default(),
@@ -236,12 +239,16 @@ impl Engine {
         let mut wake = Wake::Idle;
         // One request a slice and cycle.
         for slice in 0..ports.requests.len() {
+            if self.homeless_of[slice] == self.params.queue {
+                continue; // until one of them has found a lane
+            }
             if let Some((arrived, request)) = ports.requests[slice].take_stamped(now, wheel) {
                 let (column, index) = self.locate(request.line)?;
                 self.stats.requests += 1;
                 let pending = Pending { index, slice, tag: request.tag, arrived, search: None };
                 if !self.serve(column, pending, now, ports, wheel) {
                     self.homeless.push_back((column, pending));
+                    self.homeless_of[slice] += 1;
                 }
                 if ports.requests[slice].peek(now).is_some() {
                     wake = Wake::Next;
@@ -253,6 +260,10 @@ impl Engine {
                 if !self.serve(column, pending, now, ports, wheel) {
                     self.homeless.push_front((column, pending));
                     break;
+                }
+                self.homeless_of[pending.slice] -= 1;
+                if ports.requests[pending.slice].peek(now).is_some() {
+                    wake = Wake::Next;
                 }
             }
         }

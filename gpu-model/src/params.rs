@@ -62,7 +62,7 @@ sim_core::parameters! {
         cold_scalar_load_latency: u32 = 150, "cycles", range(1, 100_000);
         /// Vector instructions of one wavefront that run as one event before another wavefront may take the
         /// SIMD unit; 1 is exact.
-        valu_quantum: u32 = 8, "instructions", range(1, 1_024);
+        valu_quantum: u32 = 4, "instructions", range(1, 1_024);
         /// Local data share.
         lds: group Lds;
         /// Vector memory unit.

@@ -45,7 +45,7 @@ fn bench() -> impl Strategy<Value = Bench> {
     let sib =
         (prop::sample::select(vec![32u64, 64, 96, 512, 1 << 19]), 1u32..4, any::<bool>(), any::<bool>());
     let buffer = (prop::sample::select(vec![1u64, 2, 3, 5, 17, 8192]), 1u32..6, any::<bool>());
-    let work = (1u32..20, 1u32..5, 1u32..9, 1u32..4, 1u32..8);
+    let work = (1u32..20, 1u32..5, 1u32..9, 1u32..4, 1u32..8, prop::sample::select(vec![1u32, 2, 64]));
     let around = (1usize..4, 0u32..3, 0u32..7, prop::collection::vec(1u64..300, 4));
     (sib, buffer, work, around).prop_map(
         |(
@@ -70,6 +70,7 @@ fn bench() -> impl Strategy<Value = Bench> {
             params.processors = units;
             params.processor_interval = interval;
             params.outstanding_per_channel = out;
+            params.queue = queue;
             bench
         },
     )

@@ -169,7 +169,12 @@ fn one_mshr_makes_misses_wait_for_each_other() {
     l2.gpu.l2.mshrs = 1;
     let l2_round_trip = u64::from(l2.gpu.l2.tag_latency) + 1 + 100 + 1;
     assert_eq!(load(&l2, &[0, 1, 2, 3]), one + 3 * l2_round_trip);
-    // Given four times the same line, one MSHR is enough.
+    // Given two, they go in pairs.
+    (l1.gpu.l1.mshrs, l2.gpu.l2.mshrs) = (2, 2);
+    assert_eq!(load(&l1, &[0, 1, 2, 3]), one + l1_round_trip + 1);
+    assert_eq!(load(&l2, &[0, 1, 2, 3]), one + l2_round_trip + 1);
+    // Given the same line again, one MSHR is enough.
+    l1.gpu.l1.mshrs = 1;
     assert_eq!(load(&l1, &[0]), one);
 }
 
@@ -237,4 +242,20 @@ fn workgroups_are_dispatched_at_their_interval_and_by_their_registers() {
     let mut two = machine;
     two.gpu.compute_units = 2;
     assert_eq!(cycles(&two, &program), alone + u64::from(two.gpu.dispatch.interval) - 4);
+}
+
+#[test]
+fn a_quantum_of_vector_instructions_delays_others_by_less_than_itself() {
+    // Given a wavefront with a long run, and one whose few instructions wait for a line from memory.
+    let wavefronts = || {
+        let few = vec![Op::Load.tagged(0), Op::Wait { vector: 0, lds: ANY }.into(), Op::Valu { count: 1 }.into()];
+        Program::of_wavefronts(vec![few, valu(30)]).with_accesses([line_access(0)])
+    };
+    let mut machine = machine();
+    let exact = cycles(&machine, &wavefronts());
+    for quantum in [2, 8, 30] {
+        machine.gpu.cu.valu_quantum = quantum;
+        let time = cycles(&machine, &wavefronts());
+        assert!(time >= exact && time < exact + 5 * u64::from(quantum), "{quantum}: {time} instead of {exact}");
+    }
 }

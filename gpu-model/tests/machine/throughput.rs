@@ -117,3 +117,21 @@ fn writes_that_wait_for_one_line_are_all_acknowledged() {
     assert_eq!(report.l2.hits + report.l2.merged + report.l2.misses, report.l2.writes);
     assert_eq!((report.dram.reads, report.dirty_lines_drained), (16, 16));
 }
+
+#[test]
+fn a_full_queue_in_front_of_the_crossbar_holds_up_the_hits_behind_it() {
+    // Given a line in L1, then many misses that a slow L2 takes one by one, then a load of that line.
+    let mut machine = machine();
+    (machine.gpu.l2.mshrs, machine.gpu.l2.queue) = (1, 1);
+    let wait = |vector| Op::Wait { vector, lds: ANY }.into();
+    let instructions = [Op::Load.tagged(0), wait(0), Op::Load.tagged(1), Op::Load.tagged(0), Op::Load.tagged(2)];
+    let misses: Vec<u64> = (1..17).collect();
+    let program = Program::of(instructions.to_vec())
+        .with_accesses([lines_access(&[0]), lines_access(&misses), lines_access(&[100])]);
+    let latency = |queue| {
+        machine.gpu.crossbar.queue = queue;
+        run(&machine, &program).l1.read_latency.sum
+    };
+    let [short, long] = [1, 64].map(latency);
+    assert!(short > long, "{short} and {long}");
+}

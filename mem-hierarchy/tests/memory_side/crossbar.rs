@@ -60,7 +60,7 @@ fn run(ports: &Ports, messages: &[(usize, usize)], order: TickOrder) -> Vec<Vec<
                     if link.peek(now).is_none() {
                         continue;
                     }
-                    if now.0 % ports.takes_every == 0 {
+                    if now.0.is_multiple_of(ports.takes_every) {
                         arrived.extend(link.take(now, &mut wheel).map(|message| (now.0, message)));
                     }
                     wheel.schedule(RECEIVER, now + 1);

@@ -9,5 +9,6 @@ mod counts;
 mod errors;
 mod faults;
 mod orders;
+mod parameters;
 mod products;
 mod quantum;
