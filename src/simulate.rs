@@ -196,7 +196,7 @@ fn measured(job: &Job<'_>, report: &KernelReport, inputs: RunRecord) -> RunRecor
         dram: DramRecord {
             reads: dram.reads,
             writes: dram.writes + report.dirty_lines_drained,
-            bytes: dram.bytes,
+            bytes: dram.bytes + report.dirty_lines_drained * mem_hierarchy::request::LINE_BYTES,
             row_hits: dram.row_hits,
             row_misses: dram.row_misses,
             row_conflicts: dram.row_conflicts,

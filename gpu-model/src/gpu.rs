@@ -497,7 +497,7 @@ impl Links {
         let mshrs = gpu.l2.mshrs as usize;
         let per_channel = ids.slices / ids.channels;
         let engine = &machine.engine;
-        let crossbar = u64::from(gpu.crossbar.latency.max(2) - 1);
+        let crossbar = u64::from(gpu.crossbar.latency - 1);
         let of_cus = 0..ids.cus;
         let of_slices = 0..ids.slices;
         // What is on its way takes no place from what waits: a longer way is no narrower one.

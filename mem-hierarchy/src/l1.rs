@@ -20,7 +20,9 @@ pub struct L1Cache {
     requests_per_cycle: u32,
     latency: u64,
     tag_latency: u64,
-    /// When the port towards the compute unit is free for the next line that arrives from L2.
+    /// When the ports towards the compute unit are free, for the next line that hits and for the next that
+    /// arrives from L2.
+    hit_port_free: Cycle,
     fill_port_free: Cycle,
     stats: CacheStats,
 }
@@ -51,6 +53,7 @@ impl L1Cache {
             requests_per_cycle: params.requests_per_cycle,
             latency: params.latency.into(),
             tag_latency: params.tag_latency.into(),
+            hit_port_free: Cycle(0),
             fill_port_free: Cycle(0),
             stats: CacheStats::default(),
         }
@@ -130,10 +133,12 @@ impl L1Cache {
         if let Some(slot) = self.tags.lookup(index, key) {
             let Some((arrived, request)) = ports.requests.take_stamped(now, wheel) else { return false };
             let data = key.is_sparse().then(|| self.tags.data(slot));
-            ports.hits.send(LineResponse { tag: request.tag, data }, now, wheel);
+            let leaves = now.max(self.hit_port_free);
+            self.hit_port_free = leaves + 1;
+            ports.hits.send_after(leaves - now, LineResponse { tag: request.tag, data }, now, wheel);
             self.count_read(key);
             self.stats.hits += 1;
-            self.stats.read_latency.add(now - arrived + self.latency);
+            self.stats.read_latency.add(leaves - arrived + self.latency);
             return true;
         }
         let register = self.mshrs.find(key);

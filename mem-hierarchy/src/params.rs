@@ -53,7 +53,7 @@ sim_core::parameters! {
         /// Messages that each input and each output moves in a cycle; a message may carry a line of 64 bytes.
         lines_per_cycle: u32 = 1, "a cycle", range(1, 64);
         /// Traversal, each way.
-        latency: u32 = 10, "cycles", range(1, 10_000);
+        latency: u32 = 10, "cycles", range(2, 10_000);
         /// Requests that may wait at an input.
         queue: u32 = 16, "", range(1, 1_024);
     }

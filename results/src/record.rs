@@ -182,7 +182,7 @@ pub struct DramRecord {
     pub reads: u64,
     /// 64-byte lines written, those of the final flush included.
     pub writes: u64,
-    /// Bytes moved.
+    /// Bytes of these lines.
     pub bytes: u64,
     /// Bursts that found their row open.
     pub row_hits: u64,
@@ -190,7 +190,7 @@ pub struct DramRecord {
     pub row_misses: u64,
     /// Bursts that found another row open.
     pub row_conflicts: u64,
-    /// Bytes over the time of the kernels.
+    /// Bytes moved while the kernels ran, over their time.
     pub bandwidth_gb_s: f64,
     /// Mean core cycles from a read's arrival at the controller to its response.
     pub read_latency_mean_cycles: f64,

@@ -51,7 +51,7 @@ fn bench() -> impl Strategy<Value = Bench> {
         |(
             (sib, banks, cmi, resume),
             (lines, lane, drop),
-            (prefetch, units, latency, interval, out),
+            (prefetch, units, latency, interval, out, queue),
             around,
         )| {
             let (slices, channels, interleave, memory) = around;

@@ -248,7 +248,8 @@ fn workgroups_are_dispatched_at_their_interval_and_by_their_registers() {
 fn a_quantum_of_vector_instructions_delays_others_by_less_than_itself() {
     // Given a wavefront with a long run, and one whose few instructions wait for a line from memory.
     let wavefronts = || {
-        let few = vec![Op::Load.tagged(0), Op::Wait { vector: 0, lds: ANY }.into(), Op::Valu { count: 1 }.into()];
+        let few =
+            vec![Op::Load.tagged(0), Op::Wait { vector: 0, lds: ANY }.into(), Op::Valu { count: 1 }.into()];
         Program::of_wavefronts(vec![few, valu(30)]).with_accesses([line_access(0)])
     };
     let mut machine = machine();
@@ -256,6 +257,9 @@ fn a_quantum_of_vector_instructions_delays_others_by_less_than_itself() {
     for quantum in [2, 8, 30] {
         machine.gpu.cu.valu_quantum = quantum;
         let time = cycles(&machine, &wavefronts());
-        assert!(time >= exact && time < exact + 5 * u64::from(quantum), "{quantum}: {time} instead of {exact}");
+        assert!(
+            time >= exact && time < exact + 5 * u64::from(quantum),
+            "{quantum}: {time} instead of {exact}"
+        );
     }
 }

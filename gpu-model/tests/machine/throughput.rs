@@ -124,10 +124,14 @@ fn a_full_queue_in_front_of_the_crossbar_holds_up_the_hits_behind_it() {
     let mut machine = machine();
     (machine.gpu.l2.mshrs, machine.gpu.l2.queue) = (1, 1);
     let wait = |vector| Op::Wait { vector, lds: ANY }.into();
-    let instructions = [Op::Load.tagged(0), wait(0), Op::Load.tagged(1), Op::Load.tagged(0), Op::Load.tagged(2)];
+    let instructions =
+        [Op::Load.tagged(0), wait(0), Op::Load.tagged(1), Op::Load.tagged(0), Op::Load.tagged(2)];
     let misses: Vec<u64> = (1..17).collect();
-    let program = Program::of(instructions.to_vec())
-        .with_accesses([lines_access(&[0]), lines_access(&misses), lines_access(&[100])]);
+    let program = Program::of(instructions.to_vec()).with_accesses([
+        lines_access(&[0]),
+        lines_access(&misses),
+        lines_access(&[100]),
+    ]);
     let latency = |queue| {
         machine.gpu.crossbar.queue = queue;
         run(&machine, &program).l1.read_latency.sum

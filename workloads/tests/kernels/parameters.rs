@@ -88,7 +88,11 @@ fn others(row: &Row) -> Vec<Value> {
 }
 
 /// A group of parameters with the value at a dotted path changed; `None` where that is not allowed.
-fn changed<T: Group + serde::Serialize + serde::de::DeserializeOwned>(group: &T, path: &str, value: Value) -> Option<T> {
+fn changed<T: Group + serde::Serialize + serde::de::DeserializeOwned>(
+    group: &T,
+    path: &str,
+    value: Value,
+) -> Option<T> {
     let mut json = serde_json::to_value(group).unwrap();
     let pointer = format!("/{}", path.replace('.', "/"));
     *json.pointer_mut(&pointer).unwrap_or_else(|| panic!("no {path}")) = value;
@@ -101,7 +105,8 @@ fn changed<T: Group + serde::Serialize + serde::de::DeserializeOwned>(group: &T,
 #[test]
 fn each_changes_something() {
     let machines = machines();
-    let base: Vec<_> = machines.iter().map(|machine| measured(machine).expect("a machine that runs")).collect();
+    let base: Vec<_> =
+        machines.iter().map(|machine| measured(machine).expect("a machine that runs")).collect();
     let mut rows = Vec::new();
     machines[0].gpu.describe("gpu", &mut rows);
     machines[0].engine.describe("engine", &mut rows);
@@ -109,21 +114,21 @@ fn each_changes_something() {
         others(row).into_iter().any(|value| {
             machines.iter().zip(&base).any(|(machine, base)| {
                 let machine = match row.path.split_once('.') {
-                    Some(("gpu", path)) => {
-                        changed(&machine.gpu, path, value.clone()).map(|gpu| Machine { gpu, ..machine.clone() })
-                    }
-                    Some((_, path)) => {
-                        changed(&machine.engine, path, value.clone()).map(|engine| Machine { engine, ..machine.clone() })
-                    }
+                    Some(("gpu", path)) => changed(&machine.gpu, path, value.clone())
+                        .map(|gpu| Machine { gpu, ..machine.clone() }),
+                    Some((_, path)) => changed(&machine.engine, path, value.clone())
+                        .map(|engine| Machine { engine, ..machine.clone() }),
                     None => None,
                 };
                 // A machine that cannot be had says so, which is an effect of another test.
-                machine.filter(is_possible).and_then(|machine| measured(&machine)).is_some_and(|now| now != *base)
+                machine
+                    .filter(is_possible)
+                    .and_then(|machine| measured(&machine))
+                    .is_some_and(|now| now != *base)
             })
         })
     };
-    let idle: Vec<&str> =
-        rows.iter().filter(|row| !has_effect(row)).map(|row| row.path.as_str()).collect();
+    let idle: Vec<&str> = rows.iter().filter(|row| !has_effect(row)).map(|row| row.path.as_str()).collect();
     assert_eq!(idle, WITHOUT_EFFECT);
 }
 

@@ -1,9 +1,8 @@
 //! What it costs in accuracy that a wavefront's vector instructions run in quanta.
 //!
-//! Quantum 1 is exact: the machine's own tests add its times up by hand. The default merges eight instructions
-//! into one event, so a wavefront may get its SIMD up to 28 cycles later than it would, and what follows
-//! shifts: which wavefront asks memory first, for example. The bounds here are those that the documentation
-//! states.
+//! Quantum 1 is exact: the machine's own tests add its times up by hand. A longer one merges instructions into
+//! one event, so a wavefront may get its SIMD that many times four cycles later than it would, and what follows
+//! shifts: which wavefront asks memory first, for example.
 
 use sim_core::TickOrder;
 use workloads::run::GemmKernel;
