@@ -16,7 +16,7 @@ use mem_hierarchy::request::{
 };
 use rustc_hash::FxHashMap;
 use serde::Serialize;
-use sim_core::{Cycle, Histogram, Id, Link, Mean, Slab, Timeline, Wake, Wheel};
+use sim_core::{Cycle, Histogram, Id, Link, Mean, Port, Slab, Timeline, Wake, Wheel};
 
 use crate::packer::Released;
 use crate::params::{self, Engine as Params};
@@ -172,7 +172,8 @@ pub struct Engine {
     look_at_homeless: bool,
     queues: Vec<ChannelQueue>,
     reads: Slab<Read>,
-    response_port_free: Vec<Cycle>,
+    /// One a slice.
+    response_ports: Vec<Port>,
     /// Numbers of lanes, queue entries and requests so far.
     lives: u32,
     tickets: u32,
@@ -213,7 +214,7 @@ impl Engine {
             look_at_homeless: false,
             queues: (0..channels).map(|_| ChannelQueue::default()).collect(),
             reads: Slab::default(),
-            response_port_free: vec![Cycle(0); slices],
+            response_ports: vec![Port::new(1); slices],
             lives: 0,
             tickets: 0,
             uses: 0,
@@ -544,9 +545,8 @@ impl Engine {
         ports: &mut EnginePorts<'_>,
         wheel: &mut Wheel,
     ) {
-        let port = &mut self.response_port_free[pending.slice];
-        let leaves = (now.max(ready) + u64::from(self.params.prefetch_buffer.latency)).max(*port);
-        *port = leaves + 1;
+        let ready = now.max(ready) + u64::from(self.params.prefetch_buffer.latency);
+        let leaves = self.response_ports[pending.slice].book(ready);
         let response = SparseResponse { tag: pending.tag, data };
         ports.responses[pending.slice].send_after(leaves - now, response, now, wheel);
         self.stats.padding_words += u64::from(data.padding_words());

@@ -4,7 +4,7 @@
 //! look-up and comes back past the data array as soon as its line arrives. Writes go on to L2 and are
 //! answered when L2 has taken them. Sparse reads are cached under their own keys.
 
-use sim_core::{Cycle, Link, Wake, Wheel};
+use sim_core::{Cycle, Link, Port, Wake, Wheel};
 
 use crate::mshr::{Mshrs, Target};
 use crate::params;
@@ -20,10 +20,9 @@ pub struct L1Cache {
     requests_per_cycle: u32,
     latency: u64,
     tag_latency: u64,
-    /// When the ports towards the compute unit are free, for the next line that hits and for the next that
-    /// arrives from L2.
-    hit_port_free: Cycle,
-    fill_port_free: Cycle,
+    /// The ports towards the compute unit, for lines that hit and for lines that come from L2.
+    hit_port: Port,
+    fill_port: Port,
     stats: CacheStats,
 }
 
@@ -53,8 +52,8 @@ impl L1Cache {
             requests_per_cycle: params.requests_per_cycle,
             latency: params.latency.into(),
             tag_latency: params.tag_latency.into(),
-            hit_port_free: Cycle(0),
-            fill_port_free: Cycle(0),
+            hit_port: Port::new(params.lines_per_cycle),
+            fill_port: Port::new(params.lines_per_cycle),
             stats: CacheStats::default(),
         }
     }
@@ -93,7 +92,7 @@ impl L1Cache {
         self.mshrs.release(response.tag);
     }
 
-    /// Sends a line that came from L2 on, one a cycle; returns the cycle in which it leaves.
+    /// Sends a line that came from L2 on; returns the cycle in which it leaves.
     fn send_fill(
         &mut self,
         response: LineResponse,
@@ -101,8 +100,7 @@ impl L1Cache {
         ports: &mut L1Ports<'_>,
         wheel: &mut Wheel,
     ) -> Cycle {
-        let leaves = now.max(self.fill_port_free);
-        self.fill_port_free = leaves + 1;
+        let leaves = self.fill_port.book(now);
         ports.fills.send_after(leaves - now, response, now, wheel);
         leaves
     }
@@ -133,8 +131,7 @@ impl L1Cache {
         if let Some(slot) = self.tags.lookup(index, key) {
             let Some((arrived, request)) = ports.requests.take_stamped(now, wheel) else { return false };
             let data = key.is_sparse().then(|| self.tags.data(slot));
-            let leaves = now.max(self.hit_port_free);
-            self.hit_port_free = leaves + 1;
+            let leaves = self.hit_port.book(now);
             ports.hits.send_after(leaves - now, LineResponse { tag: request.tag, data }, now, wheel);
             self.count_read(key);
             self.stats.hits += 1;

@@ -1,7 +1,7 @@
 //! A slice of the L2 cache: write-back, write-allocate; the sparse bit in its tags sends misses to the
 //! compaction engine instead of memory.
 
-use sim_core::{Cycle, Link, Wake, Wheel};
+use sim_core::{Cycle, Link, Port, Wake, Wheel};
 
 use crate::address::AddressMap;
 use crate::mshr::{Mshrs, Target};
@@ -24,9 +24,7 @@ pub struct L2Slice {
     reserved_responses: usize,
     /// Requests that wait in MSHRs, writes too: each will need room in the response link at once.
     promised_responses: usize,
-    /// The cycle for which answers are being sent, and how many have been.
-    response_port: (Cycle, u32),
-    responses_per_cycle: u32,
+    response_port: Port,
     stats: CacheStats,
 }
 
@@ -65,8 +63,7 @@ impl L2Slice {
             tag_latency: params.tag_latency.into(),
             reserved_responses,
             promised_responses: 0,
-            response_port: (Cycle(0), 0),
-            responses_per_cycle,
+            response_port: Port::new(responses_per_cycle),
             stats: CacheStats::default(),
         }
     }
@@ -231,15 +228,7 @@ impl L2Slice {
         ports: &mut L2Ports<'_>,
         wheel: &mut Wheel,
     ) {
-        let (cycle, sent) = &mut self.response_port;
-        if *cycle < now {
-            (*cycle, *sent) = (now, 0);
-        }
-        if *sent == self.responses_per_cycle {
-            (*cycle, *sent) = (*cycle + 1, 0);
-        }
-        *sent += 1;
-        let leaves = *cycle;
+        let leaves = self.response_port.book(now);
         let is_write = target.access.is_write();
         let response =
             L2Response { cu: target.cu, tag: target.tag, is_write, data: data.filter(|_| !is_write) };

@@ -19,6 +19,8 @@ sim_core::parameters! {
         mshrs: u32 = 16, "", range(1, 1_024);
         /// Tag look-ups in a cycle.
         requests_per_cycle: u32 = 4, "a cycle", range(1, 64);
+        /// Lines sent to the compute unit in a cycle: so many that hit, and so many that come from L2.
+        lines_per_cycle: u32 = 1, "a cycle", range(1, 64);
     }
 }
 

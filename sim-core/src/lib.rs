@@ -11,6 +11,7 @@
 pub mod clock;
 pub mod link;
 pub mod params;
+pub mod port;
 pub mod slab;
 pub mod stats;
 pub mod wheel;
@@ -20,6 +21,7 @@ pub use serde;
 
 pub use clock::{ClockRatio, Cycle};
 pub use link::Link;
+pub use port::Port;
 pub use slab::{Id, Slab};
 pub use stats::{Histogram, Mean, Timeline};
 pub use wheel::{ComponentId, TickOrder, Wake, Wheel};

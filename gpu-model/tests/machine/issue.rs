@@ -211,6 +211,28 @@ fn lines_in_flight_are_limited() {
 }
 
 #[test]
+fn an_access_holds_the_coalescer_for_its_lines() {
+    // Given a wavefront that goes on with other work when its access has left the coalescer.
+    for (per_cycle, busy) in [(1, 16), (2, 8), (3, 6), (16, 1)] {
+        let mut machine = machine();
+        machine.gpu.cu.vmem.lines_per_cycle = per_cycle;
+        let lines: Vec<u64> = (0..16).collect();
+        let instructions = vec![Op::Load.tagged(0), Op::Special { count: 1_000 }.into()];
+        let program = Program::of(instructions).with_accesses([lines_access(&lines)]);
+        let issue = u64::from(machine.gpu.cu.vmem.issue_latency);
+        assert_eq!(cycles(&machine, &program), nothing(&machine) + issue + busy + 1_000, "{per_cycle} a cycle");
+        // A second access waits for it.
+        let twice = vec![Op::Load.tagged(0), Op::Load.tagged(0), Op::Special { count: 1_000 }.into()];
+        let mut wavefronts = Program::of_wavefronts(vec![vec![Op::Load.tagged(0)], twice])
+            .with_accesses([lines_access(&lines)]);
+        wavefronts.wavefronts.swap(0, 1);
+        let both = cycles(&machine, &wavefronts);
+        let alone = nothing(&machine) + 2 * (issue + busy) + 1_000;
+        assert!(both >= alone && both <= alone + busy, "{per_cycle} a cycle: {both}, {alone} alone");
+    }
+}
+
+#[test]
 fn a_wavefront_has_at_most_fifteen_vector_memory_instructions_outstanding() {
     let machine = machine();
     let loads = |count: u64| {

@@ -133,6 +133,21 @@ fn a_page_is_walked_once_and_leaves_the_own_tlb_for_the_shared_one() {
 }
 
 #[test]
+fn a_tlb_forgets_the_page_that_was_used_least_recently() {
+    let mut machine = machine();
+    machine.gpu.translation.enabled = true;
+    machine.gpu.translation.l1_entries = 2;
+    let page = machine.gpu.translation.page.0 / 64;
+    let misses = |pages: &[u64]| {
+        let lines: Vec<u64> = (0..).zip(pages).map(|(i, number)| number * page + i).collect();
+        run(&machine, &Program::loads_in_turn(&lines)).compute.tlb_misses
+    };
+    // Given pages 0 and 1, and 0 used again, then page 2 takes the place of 1.
+    assert_eq!(misses(&[0, 1, 0, 2, 0]), 3);
+    assert_eq!(misses(&[0, 1, 0, 2, 1]), 4);
+}
+
+#[test]
 fn a_wait_opens_in_the_cycle_in_which_the_data_arrive() {
     let machine = machine();
     // The wavefront goes on when its line has left the coalescer.

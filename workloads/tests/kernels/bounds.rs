@@ -29,6 +29,7 @@ fn bounds(report: &KernelReport, machine: &Machine) -> Vec<(&'static str, u64)> 
         ("branch units", per(compute.instructions.branch, cus)),
         ("coalescers", per(transactions(l1), cus * gpu.cu.vmem.lines_per_cycle)),
         ("L1 ports", per(transactions(l1), cus * gpu.l1.requests_per_cycle)),
+        ("L1 hits", per(l1.hits.saturating_sub(l1.writes), cus)),
         ("crossbar, L1 side", per(l1.misses, cus * ports)),
         ("L2 look-ups", per(transactions(l2), gpu.l2.slices * gpu.l2.requests_per_cycle)),
         ("L2 answers", per(transactions(l2), gpu.l2.slices * ports)),
