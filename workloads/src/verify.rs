@@ -68,11 +68,14 @@ pub fn verify(gemm: &Gemm, a: &[f32], c: &[f32], b_in_fp16: bool) -> Result<(), 
             }
             let found = c[row * n + column];
             let tolerance = factor * magnitude;
-            // An overflow to infinity in FP16 makes both non-finite.
-            let same = if sum.is_finite() {
-                (f64::from(found) - sum).abs() <= tolerance
+            // Where FP16 overflows to infinity, sums are infinite or, of both signs, no number: in any order.
+            let found_exactly = f64::from(found);
+            let same = if sum.is_nan() {
+                found.is_nan()
+            } else if sum.is_infinite() {
+                found_exactly == sum
             } else {
-                !found.is_finite()
+                (found_exactly - sum).abs() <= tolerance
             };
             if !same {
                 wrong += 1;

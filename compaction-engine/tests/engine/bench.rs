@@ -70,6 +70,8 @@ pub(crate) struct Seen {
     pub(crate) answers: Vec<(u64, CompactedLine)>,
     /// Dense lines read: cycle of the request at its controller, column, line.
     pub(crate) read: Vec<(u64, u64, u32)>,
+    /// When the engine had each of them for the first time, by column and line.
+    pub(crate) there: BTreeMap<(u64, u32), u64>,
     pub(crate) stats: EngineStats,
 }
 
@@ -142,6 +144,7 @@ impl Bench {
         }
         let mut answers = vec![None; asks.len()];
         let mut read = Vec::new();
+        let mut there = BTreeMap::new();
         let mut outstanding = vec![0; self.channels];
         let mut due = Vec::new();
         while wheel.advance(self.order, &mut due) {
@@ -182,7 +185,9 @@ impl Bench {
                                 let offset = request.line.0 - BASE / 64;
                                 assert_eq!(map.channel(request.line), channel, "read from another channel");
                                 assert!(!request.is_write);
-                                read.push((now.0, offset / (ldb / 16), (offset % (ldb / 16)) as u32));
+                                let (column, line) = (offset / (ldb / 16), (offset % (ldb / 16)) as u32);
+                                read.push((now.0, column, line));
+                                there.entry((column, line)).or_insert(now.0 + self.memory[channel] + 1);
                                 outstanding[channel] += 1;
                                 let answer = MemoryResponse { tag: request.tag };
                                 from_memory[channel][0].send_after(
@@ -212,7 +217,7 @@ impl Bench {
             "{}",
             stats.buffer_peak_lines
         );
-        Ok(Seen { answers, read, stats })
+        Ok(Seen { answers, read, there, stats })
     }
 }
 

@@ -104,3 +104,17 @@ fn searches_of_one_bank_start_one_a_cycle() {
     bench.params.sib.banks = 1;
     assert_eq!(at_once(&bench), [13, 14, 15, 16]);
 }
+
+#[test]
+fn what_a_dropped_lane_still_had_on_its_way_serves_nobody() {
+    // Given columns whose lines 0 and 1 lie in a fast channel, 2 and 3 in a slow one, and room for one lane.
+    let columns = Columns::of_counts(&[&[16, 16, 1, 1], &[16, 0, 1, 0]]);
+    let mut bench = Bench { channels: 2, interleave: 128, memory: vec![10, 1_000], ..Bench::default() };
+    bench.params.prefetch_buffer.size = Bytes(64 * 3);
+    // When column 1 takes the place of column 0, whose line 2 has been on its way for 500 cycles.
+    let asks = [(100, 0), (600, 1)].map(|(at, column)| Ask { at, slice: 0, column, index: 0 });
+    let seen = bench.run(&columns, &asks);
+    assert_eq!(seen.stats.lanes_dropped, 1);
+    // Then its own line 2, which it has to wait for to know that its line 0 is not the last, comes in its own time.
+    assert_eq!(seen.answers[1].0 - 600, 2 + LINKS + 1_000 + 4 + 4 + 4);
+}

@@ -115,6 +115,12 @@ proptest! {
             prop_assert_eq!(*line, expected, "{:?}", ask);
             let fastest = u64::from(bench.params.prefetch_buffer.latency + bench.params.link_latency);
             prop_assert!(*at >= ask.at + fastest);
+            // No bundle leaves before its dense line has come and been compacted.
+            for row in line.words.iter().filter(|word| **word != 0).map(|word| word >> 16) {
+                let there = seen.there.get(&(ask.column, row / 16)).copied();
+                let compacted = there.map(|there| there + u64::from(bench.params.processor_latency));
+                prop_assert!(compacted.is_some_and(|compacted| *at >= compacted + fastest), "{:?}: row {}", ask, row);
+            }
         }
         let stats = &seen.stats;
         prop_assert_eq!(stats.requests, asks.len() as u64);

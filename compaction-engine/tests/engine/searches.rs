@@ -1,6 +1,6 @@
 //! Which dense lines are read for a request, in each of the states that it may find.
 
-use compaction_engine::params::BehindWindow;
+use compaction_engine::params::{BehindWindow, BufferPolicy};
 use sim_core::params::Bytes;
 
 use crate::bench::{Bench, Columns, in_turn};
@@ -121,4 +121,29 @@ fn a_matrix_read_once_in_order_is_read_once() {
     assert_eq!((seen.stats.dram_lines, seen.stats.bundles), (12 * 20, nnz as u64));
     assert_eq!((seen.stats.lines_reread, seen.stats.lanes_dropped, seen.stats.wasted_lines), (0, 0, 0));
     assert_eq!(seen.stats.processor_busy_cycles, 12 * 20);
+}
+
+#[test]
+fn lines_made_again_on_the_way_to_another_are_discarded() {
+    // Given a column read once, without a CMI, when its line 1 is asked for again, then its line 0 is made again
+    // on the way, and has to be made a third time when it is asked for.
+    let columns = Columns::of_counts(&[&[16, 16, 16, 16]]);
+    let mut bench = Bench::default();
+    bench.params.sib.cmi = false;
+    let seen = bench.run(&columns, &in_turn(APART, &[(0, 0), (0, 1), (0, 1), (0, 0)]));
+    assert_eq!((seen.stats.lanes_rewound, seen.stats.prudent, seen.stats.lane_hits), (2, 2, 1));
+    assert_eq!(seen.stats.dram_lines, 3 * 4);
+}
+
+#[test]
+fn the_lane_asked_least_recently_makes_room() {
+    // Given room for two lanes, and three columns.
+    let columns = Columns::of_counts(&[&[16; 6], &[16; 6], &[16; 6]]);
+    let mut bench = Bench::default();
+    bench.params.prefetch_buffer.policy = BufferPolicy::DropLru;
+    bench.params.prefetch_buffer.size = Bytes(128);
+    // When column 2 comes, column 1 goes, because 0 was asked for since.
+    let seen = bench.run(&columns, &in_turn(APART, &[(0, 0), (1, 0), (0, 1), (2, 0), (0, 2), (1, 1)]));
+    assert_eq!((seen.stats.hasty, seen.stats.lane_hits, seen.stats.accurate), (3, 2, 1));
+    assert_eq!(seen.stats.lanes_dropped, 2);
 }

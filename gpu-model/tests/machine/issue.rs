@@ -268,6 +268,29 @@ fn workgroups_are_dispatched_at_their_interval_and_by_their_registers() {
 }
 
 #[test]
+fn the_dispatcher_lets_its_interval_pass_between_workgroups() {
+    // Given ten workgroups for ten compute units that fetch apart, the last one starts nine intervals later.
+    for interval in [1, 4, 7] {
+        let mut machine = machine();
+        machine.gpu.compute_units = 10;
+        machine.gpu.cus_per_array = 1;
+        machine.gpu.dispatch.interval = interval;
+        let mut program = Program::of(Vec::new());
+        program.workgroups = 10;
+        assert_eq!(cycles(&machine, &program), nothing(&machine) + 9 * u64::from(interval));
+    }
+    // Given a dispatcher that completions hold up, the second round waits for those of the first.
+    let mut machine = machine();
+    machine.gpu.cus_per_array = 1;
+    machine.gpu.cu.wavefronts = 1;
+    machine.gpu.dispatch.completion = 30;
+    let mut program = Program::of(Vec::new());
+    program.workgroups = 2;
+    let second = u64::from(machine.gpu.dispatch.latency + machine.gpu.cu.fetch_latency) + 1;
+    assert_eq!(cycles(&machine, &program), nothing(&machine) + 30 + second);
+}
+
+#[test]
 fn a_quantum_of_vector_instructions_delays_others_by_less_than_itself() {
     // Given a wavefront with a long run, and one whose few instructions wait for a line from memory.
     let wavefronts = || {

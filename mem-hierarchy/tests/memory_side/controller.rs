@@ -93,6 +93,18 @@ fn an_ideal_memory_answers_in_order_of_arrival_one_a_cycle() {
     assert_eq!(cycles, [112, 113, 114, 115, 116, 117]);
 }
 
+#[test]
+fn sources_take_turns_where_places_are_scarce() {
+    // Given a queue of one read, and three sources with five reads each, all there at once.
+    let dram = Dram { read_queue: 1, ..Dram::default() };
+    let asks: Vec<Ask> = (0..15).map(|i| (u64::from(i == 0) * 10, i / 5, 1_000 * i as u64, false)).collect();
+    let (answers, _) = run(&dram, 1_000_000_000, &asks, TickOrder::Ascending);
+    let mut by_time: Vec<(u64, usize)> = answers.iter().map(|(i, at)| (*at, asks[*i].1)).collect();
+    by_time.sort_unstable();
+    let sources: Vec<usize> = by_time.into_iter().map(|(_, source)| source).collect();
+    assert_eq!(sources, (0..15).map(|i| i % 3).collect::<Vec<usize>>());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -64,6 +64,14 @@ impl Shape {
     fn lds_bytes(&self) -> u32 {
         2 * SLICE * (self.rows() + self.columns()) * 4
     }
+    /// Whether a workgroup fits an empty compute unit.
+    fn fits(&self, machine: &Machine) -> bool {
+        let cu = &machine.gpu.cu;
+        let per_simd = self.wavefronts().div_ceil(cu.simds);
+        per_simd <= cu.wavefronts
+            && per_simd * self.vgprs <= cu.vgprs
+            && u64::from(self.lds_bytes()) <= cu.lds.size.0
+    }
 
     /// Estimated cycles of a slice on a compute unit with `resident` workgroups on it, from the busier of
     /// SIMD units and LDS; used to choose a tile only.
@@ -97,7 +105,9 @@ fn choose(gemm: &Gemm, machine: &Machine, choice: TileChoice) -> Result<Shape, S
                 let resident = by_vgprs.min(by_lds).min(per_cu);
                 per_cu.div_ceil(resident) * shape.slice_cycles(resident)
             };
-            Ok(*SHAPES.iter().min_by_key(|shape| cost(shape)).unwrap_or(&SHAPES[0]))
+            // Where none fits, the machine says so when the kernel is dispatched.
+            let fitting = SHAPES.iter().filter(|shape| shape.fits(machine)).min_by_key(|shape| cost(shape));
+            Ok(*fitting.unwrap_or(&SHAPES[SHAPES.len() - 1]))
         }
         TileChoice::Given { rows, columns } => SHAPES
             .iter()

@@ -90,7 +90,6 @@ fn windows_that_lds_does_not_hold_are_refused() {
 }
 
 #[test]
-#[ignore = "dense-tiled chooses without looking at what fits the compute unit"]
 fn the_tile_that_auto_takes_fits_the_compute_unit() {
     for (simds, vgprs, lds) in [(1, 256, 64), (4, 100, 16), (4, 256, 8), (4, 256, 4)] {
         let mut problem = Problem::new((1_024, 8, 1_024), 0.5);
