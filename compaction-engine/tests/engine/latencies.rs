@@ -115,6 +115,7 @@ fn what_a_dropped_lane_still_had_on_its_way_serves_nobody() {
     let asks = [(100, 0), (600, 1)].map(|(at, column)| Ask { at, slice: 0, column, index: 0 });
     let seen = bench.run(&columns, &asks);
     assert_eq!(seen.stats.lanes_dropped, 1);
-    // Then its own line 2, which it has to wait for to know that its line 0 is not the last, comes in its own time.
-    assert_eq!(seen.answers[1].0 - 600, 2 + LINKS + 1_000 + 4 + 4 + 4);
+    // Then its own line 2, which tells that its compacted line 0 is not the last, comes in its own time: read with
+    // line 1, a cycle after line 0.
+    assert_eq!(seen.answers[1].0 - 600, 2 + 1 + LINKS + 1_000 + 4 + 4 + 4);
 }

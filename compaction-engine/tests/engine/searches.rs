@@ -137,13 +137,15 @@ fn lines_made_again_on_the_way_to_another_are_discarded() {
 
 #[test]
 fn the_lane_asked_least_recently_makes_room() {
-    // Given room for two lanes, and three columns.
-    let columns = Columns::of_counts(&[&[16; 6], &[16; 6], &[16; 6]]);
+    // Given a buffer of five lines, which three lanes and the lines that wait in two of them fill.
+    let columns = Columns::of_counts(&[&[16; 6], &[16; 6], &[16; 6], &[16; 6]]);
     let mut bench = Bench::default();
     bench.params.prefetch_buffer.policy = BufferPolicy::DropLru;
-    bench.params.prefetch_buffer.size = Bytes(128);
-    // When column 2 comes, column 1 goes, because 0 was asked for since.
-    let seen = bench.run(&columns, &in_turn(APART, &[(0, 0), (1, 0), (0, 1), (2, 0), (0, 2), (1, 1)]));
-    assert_eq!((seen.stats.hasty, seen.stats.lane_hits, seen.stats.accurate), (3, 2, 1));
+    bench.params.prefetch_buffer.size = Bytes(64 * 5);
+    bench.params.prefetch_buffer.lane_lines = 1;
+    // When column 3 comes, column 1 goes, because 0 was asked for since; it has to be searched for then.
+    let requests = [(0, 0), (1, 0), (2, 0), (0, 1), (3, 0), (0, 2), (2, 1), (1, 1)];
+    let seen = bench.run(&columns, &in_turn(APART, &requests));
+    assert_eq!((seen.stats.hasty, seen.stats.lane_hits, seen.stats.accurate), (4, 3, 1));
     assert_eq!(seen.stats.lanes_dropped, 2);
 }
