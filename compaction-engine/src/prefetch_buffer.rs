@@ -173,10 +173,16 @@ impl PrefetchBuffer {
     /// Compacted lines that one lane may have waiting at present.
     pub fn share(&self) -> usize {
         match self.policy {
-            BufferPolicy::Throttle => {
-                (self.lines.saturating_sub(self.live) / self.live.max(1)).clamp(1, self.lane_lines)
-            }
+            BufferPolicy::Throttle => (self.read_ahead_lines() / self.live.max(1)).clamp(1, self.lane_lines),
             BufferPolicy::DropLru => self.lane_lines,
+        }
+    }
+
+    /// Lines for what is read ahead: under throttling every lane that may come keeps its own line free.
+    fn read_ahead_lines(&self) -> usize {
+        match self.policy {
+            BufferPolicy::Throttle => (self.lines - self.max_lanes).max(1),
+            BufferPolicy::DropLru => self.lines,
         }
     }
 
@@ -197,7 +203,9 @@ impl PrefetchBuffer {
 
     /// Whether a lane may put one more line into the buffer unasked.
     pub fn has_room(&self, lane: usize) -> bool {
-        self.used_lines() < self.lines && self.lane(lane).waiting.len() < self.share()
+        self.used_lines() < self.lines
+            && self.waiting < self.read_ahead_lines()
+            && self.lane(lane).waiting.len() < self.share()
     }
 
     /// Whether a new lane can be had without dropping another.
