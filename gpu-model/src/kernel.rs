@@ -67,10 +67,6 @@ pub trait Kernel {
     fn workgroups(&self) -> u64;
     /// What each workgroup needs.
     fn resources(&self) -> Resources;
-    /// Whether the compaction engine is on while it runs.
-    fn is_sparse(&self) -> bool {
-        false
-    }
 
     /// Wavefront `index` of `workgroup` (in order of dispatch), before its first instruction. `verify`
     /// asks it to keep values.

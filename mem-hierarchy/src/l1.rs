@@ -173,11 +173,6 @@ impl L1Cache {
         ports.to_l2.send_after(self.tag_latency, request, now, wheel);
     }
 
-    /// Forgets every line, as between kernels.
-    pub fn invalidate(&mut self) {
-        self.tags.clear();
-    }
-
     /// Counters so far.
     pub fn stats(&self) -> &CacheStats {
         &self.stats

@@ -104,15 +104,6 @@ impl TagArray {
         self.data[slot.0] = line;
     }
 
-    /// Forgets every line; returns how many were dirty.
-    pub fn clear(&mut self) -> u64 {
-        let dirty = self.dirty_lines();
-        self.keys.fill(Key::NONE);
-        self.used.fill(0);
-        self.dirty.fill(false);
-        dirty
-    }
-
     /// How many lines differ from memory.
     pub fn dirty_lines(&self) -> u64 {
         self.dirty.iter().filter(|d| **d).count() as u64

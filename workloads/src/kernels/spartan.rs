@@ -556,10 +556,6 @@ impl Kernel for Spartan {
         }
     }
 
-    fn is_sparse(&self) -> bool {
-        true
-    }
-
     fn launch(&self, workgroup: u64, index: u32, verify: bool) -> Wavefront {
         let (row, tile_column) = self.tiles.origin(workgroup);
         let column = tile_column + u64::from(index);

@@ -136,10 +136,6 @@ impl Kernel for SpartanPlain {
         Resources { wavefronts: 1, vgprs: 48, lds_bytes: (COLUMNS * BUNDLES * 4) as u32 }
     }
 
-    fn is_sparse(&self) -> bool {
-        true
-    }
-
     fn launch(&self, workgroup: u64, _index: u32, verify: bool) -> Wavefront {
         let (row, column) = self.tiles.origin(workgroup);
         let zero = [0.0; LANES as usize];

@@ -41,9 +41,6 @@ impl<K: Kernel> Kernel for Noting<'_, K> {
     fn resources(&self) -> Resources {
         self.kernel.resources()
     }
-    fn is_sparse(&self) -> bool {
-        self.kernel.is_sparse()
-    }
     fn launch(&self, workgroup: u64, index: u32, verify: bool) -> Self::Wavefront {
         Standing { wavefront: self.kernel.launch(workgroup, index, verify), at: None }
     }

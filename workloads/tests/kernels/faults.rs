@@ -104,9 +104,6 @@ impl<K: Kernel> Kernel for Faulty<'_, K> {
     fn resources(&self) -> Resources {
         self.kernel.resources()
     }
-    fn is_sparse(&self) -> bool {
-        self.kernel.is_sparse()
-    }
     fn launch(&self, workgroup: u64, index: u32, verify: bool) -> Self::Wavefront {
         let wavefront = self.kernel.launch(workgroup, index, verify);
         Standing { wavefront, is_first: (workgroup, index) == (0, 0), at: None }
