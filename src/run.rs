@@ -1,10 +1,11 @@
 //! `run`: every layer of an experiment in every mode, side by side, and one result of them all.
 //!
-//! Simulations are independent of each other, so they run on as many threads as there are; records come in the
-//! order of layers and modes whatever the threads do. Nothing is reported unless every simulation succeeded.
+//! Simulations are independent of each other, so they run side by side, and where there are fewer of them than threads
+//! each has several; records come in the order of layers and modes whatever the threads do. Nothing is reported unless every simulation succeeded.
 
 use std::fs;
 use std::io::{self, IsTerminal};
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::available_parallelism;
@@ -30,8 +31,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
         store::prepare_directory(directory).map_err(|error| Failure::Input(error.to_string()))?;
     }
     let display = Display::new(args.quiet);
-    let jobs = jobs(&resolved);
-    let mut runs = run_all(&jobs, threads(args), &display)?;
+    let threads = threads(args);
+    let jobs = jobs(&resolved, threads);
+    let mut runs = run_all(&jobs, threads, &display)?;
     set_speedups(&mut runs);
     let result = result_file(&resolved, runs);
     if let Some(directory) = &args.out {
@@ -41,26 +43,30 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
 }
 
 /// Layers in the experiment's order, modes within them.
-fn jobs(resolved: &Resolved) -> Vec<Job<'_>> {
+fn jobs(resolved: &Resolved, threads: NonZero<usize>) -> Vec<Job<'_>> {
     let experiment = &resolved.experiment;
     let tasks = experiment.workload.tasks();
     let modes = &experiment.modes.0;
+    let each =
+        NonZero::new(threads.get() / (tasks.len() * modes.len()).max(1)).unwrap_or(NonZero::<usize>::MIN);
     tasks
         .iter()
-        .flat_map(|task| modes.iter().map(|&mode| Job { experiment, task: task.clone(), mode }))
+        .flat_map(|task| {
+            modes.iter().map(|&mode| Job { experiment, task: task.clone(), mode, threads: each })
+        })
         .collect()
 }
 
-fn threads(args: &RunArgs) -> usize {
-    args.threads.or_else(|| available_parallelism().ok()).map_or(1, std::num::NonZero::get)
+fn threads(args: &RunArgs) -> NonZero<usize> {
+    args.threads.or_else(|| available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN)
 }
 
 /// The records of all jobs, in their order; or the error of the first that failed.
-fn run_all(jobs: &[Job<'_>], threads: usize, display: &Display) -> Result<Vec<RunRecord>, Failure> {
+fn run_all(jobs: &[Job<'_>], threads: NonZero<usize>, display: &Display) -> Result<Vec<RunRecord>, Failure> {
     let queue = Queue { next: AtomicUsize::new(0), stopped: AtomicBool::new(false) };
     let (sender, receiver) = channel::unbounded();
     let scope = crossbeam::thread::scope(|scope| {
-        for _ in 0..threads.min(jobs.len()) {
+        for _ in 0..threads.get().min(jobs.len()) {
             let sender = sender.clone();
             scope.spawn(|_| work(jobs, &queue, sender, display));
         }

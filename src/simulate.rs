@@ -1,14 +1,15 @@
 //! One simulation: a layer in one mode, from its configuration to its record.
 
+use std::num::NonZero;
 use std::sync::Arc;
 
-use gpu_model::gpu::KernelReport;
+use gpu_model::gpu::{Execution, KernelReport};
 use gpu_model::params::Machine;
 use results::record::{
     self, BufferRecord, CacheCounts, CacheRecord, DramRecord, EngineRecord, Instructions, KernelRecord,
     OutcomeRecord, RunRecord,
 };
-use sim_core::{Histogram, TickOrder};
+use sim_core::Histogram;
 use workloads::gemm::Gemm;
 use workloads::im2col::Im2col;
 use workloads::matrix::{LineStatistics, UniformMatrix};
@@ -29,6 +30,8 @@ pub(crate) struct Job<'a> {
     pub(crate) task: Task,
     /// How.
     pub(crate) mode: Mode,
+    /// Threads of this simulation.
+    pub(crate) threads: NonZero<usize>,
 }
 
 /// Why a simulation has no record.
@@ -40,6 +43,12 @@ pub(crate) enum RunError {
     Simulation(String),
     /// C differs from the reference: exit code 1.
     Verification(String),
+}
+
+impl Job<'_> {
+    fn execution(&self) -> Execution {
+        Execution { threads: self.threads, ..Execution::default() }
+    }
 }
 
 impl From<run::RunError> for RunError {
@@ -112,7 +121,7 @@ fn product(
         GemmOptions {
             kernel: &experiment.kernel,
             verify_with: a.as_deref(),
-            order: TickOrder::Ascending,
+            execution: job.execution(),
             progress: &mut |step| report_progress(progress, step),
         },
     )?;
@@ -137,7 +146,7 @@ fn relu(job: &Job<'_>, elements: u64, progress: &Progress) -> Result<RunRecord, 
         elements,
         &machine,
         experiment.verify.then_some(experiment.seed),
-        TickOrder::Ascending,
+        job.execution(),
         &mut |step| report_progress(progress, step),
     )?;
     let inputs = RunRecord { n: elements, groups: 1, verified, ..RunRecord::default() };

@@ -1,6 +1,6 @@
 //! The dispatcher: hands workgroups to compute units as their resources become free.
 
-use sim_core::{Cycle, Link, Wake, Wheel};
+use sim_core::{Cycle, TimedQueue};
 
 use crate::compute_unit::{Completion, DispatchMessage};
 use crate::kernel::Resources;
@@ -23,6 +23,11 @@ struct Free {
 pub struct Dispatcher {
     interval: u64,
     completion: u64,
+    /// From here to a compute unit.
+    latency: u64,
+    cus_per_array: usize,
+    /// When the first workgroup reaches each shader array.
+    array_begins: Vec<Option<Cycle>>,
     needs: Resources,
     free: Vec<Free>,
     workgroups: u64,
@@ -61,6 +66,9 @@ impl Dispatcher {
         Ok(Self {
             interval: params.dispatch.interval.into(),
             completion: params.dispatch.completion.into(),
+            latency: params.dispatch.latency.into(),
+            cus_per_array: params.cus_per_array as usize,
+            array_begins: vec![None; params.compute_units.div_ceil(params.cus_per_array) as usize],
             needs,
             free: vec![empty; params.compute_units as usize],
             workgroups,
@@ -73,41 +81,41 @@ impl Dispatcher {
         })
     }
 
-    /// Takes completions and dispatches the next workgroup if it is time and some compute unit has room.
+    /// Takes completions, each with its compute unit, and dispatches the next workgroup if it is time and some
+    /// compute unit has room; when to come back. `dispatch` is told when a message reaches which compute unit.
     pub fn tick(
         &mut self,
         now: Cycle,
-        dispatch: &mut [Link<DispatchMessage>],
-        complete: &mut [Link<Completion>],
-        wheel: &mut Wheel,
-    ) -> Wake {
-        for (cu, link) in complete.iter_mut().enumerate() {
-            while let Some(done) = link.take(now, wheel) {
-                self.free[cu].release(&self.needs, done.first_simd);
-                self.complete += 1;
-                self.last_completion = now;
-                self.busy_until = self.busy_until.max(now) + self.completion;
-            }
+        completions: &mut TimedQueue<(usize, Completion)>,
+        dispatch: impl FnOnce(Cycle, usize, DispatchMessage),
+    ) -> Cycle {
+        while let Some((_, (cu, done))) = completions.take(now) {
+            self.free[cu].release(&self.needs, done.first_simd);
+            self.complete += 1;
+            self.last_completion = now;
+            self.busy_until = self.busy_until.max(now) + self.completion;
         }
+        let next_completion = completions.next_arrival();
         if self.next == self.workgroups {
-            return Wake::Idle;
+            return next_completion;
         }
         if self.busy_until > now {
-            return Wake::At(self.busy_until);
+            return self.busy_until.min(next_completion);
         }
         let count = self.free.len();
         let place = (0..count)
             .map(|i| (self.next_cu + i) % count)
-            .filter(|cu| dispatch[*cu].room(now) > 0)
             .find_map(|cu| Some((cu, self.free[cu].place(&self.needs)?)));
-        let Some((cu, first_simd)) = place else { return Wake::Idle };
+        let Some((cu, first_simd)) = place else { return next_completion };
         self.free[cu].take(&self.needs, first_simd);
-        dispatch[cu].send(DispatchMessage { workgroup: self.next, first_simd }, now, wheel);
+        let arrival = now + self.latency;
+        let array_begins = *self.array_begins[cu / self.cus_per_array].get_or_insert(arrival);
+        dispatch(arrival, cu, DispatchMessage { workgroup: self.next, first_simd, array_begins });
         self.first_dispatch.get_or_insert(now);
         self.next += 1;
         self.next_cu = (cu + 1) % count;
         self.busy_until = now + self.interval;
-        if self.next == self.workgroups { Wake::Idle } else { Wake::at(self.busy_until, now) }
+        if self.next == self.workgroups { next_completion } else { self.busy_until.min(next_completion) }
     }
 
     /// Whether every workgroup is complete.

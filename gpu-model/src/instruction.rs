@@ -73,6 +73,13 @@ pub enum Op {
 pub const ANY: u32 = u32::MAX;
 
 impl Op {
+    /// Whether it is a run of no instructions.
+    #[inline]
+    pub fn is_nothing(self) -> bool {
+        use Op::{Lds, Salu, Special, Valu};
+        matches!(self, Valu { count: 0 } | Salu { count: 0 } | Special { count: 0 } | Lds { count: 0, .. })
+    }
+
     /// The instruction with `tag`.
     pub fn tagged(self, tag: u32) -> Instruction {
         Instruction { op: self, tag }

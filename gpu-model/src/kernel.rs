@@ -56,10 +56,10 @@ pub trait Memory {
     fn store(&mut self, address: u64, value: f32);
 }
 
-/// A kernel.
-pub trait Kernel {
+/// A kernel. Compute units on several threads share it; each wavefront stays on one of them.
+pub trait Kernel: Sync {
     /// The state of a wavefront.
-    type Wavefront: std::fmt::Debug;
+    type Wavefront: std::fmt::Debug + Send;
 
     /// Its name in reports.
     fn name(&self) -> &str;

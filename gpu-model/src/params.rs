@@ -29,7 +29,7 @@ sim_core::parameters! {
         pipeline_latency: u32 = 60, "cycles", range(1, 1_000);
         /// Line requests that the coalescer makes in a cycle.
         lines_per_cycle: u32 = 1, "a cycle", range(1, 64);
-        /// Line requests of a compute unit that may be in flight.
+        /// Line requests of a compute unit that may be in flight; those of an instruction make room together.
         in_flight: u32 = 512, "", range(1, 65_536);
     }
 }
@@ -60,9 +60,6 @@ sim_core::parameters! {
         scalar_load_latency: u32 = 18, "cycles", range(1, 1_000);
         /// First scalar load of a kernel in each shader array.
         cold_scalar_load_latency: u32 = 150, "cycles", range(1, 100_000);
-        /// Vector instructions of one wavefront that run as one event before another wavefront may take the
-        /// SIMD unit; 1 is exact.
-        valu_quantum: u32 = 4, "instructions", range(1, 1_024);
         /// Local data share.
         lds: group Lds;
         /// Vector memory unit.
@@ -77,8 +74,8 @@ sim_core::parameters! {
         interval: u32 = 4, "cycles", range(1, 10_000);
         /// Cycles for which a completing workgroup holds the dispatcher.
         completion: u32 = 0, "cycles", range(0, 10_000);
-        /// From the dispatcher to the wavefronts' first fetch.
-        latency: u32 = 4, "cycles", range(1, 10_000);
+        /// From the dispatcher to the wavefronts' first fetch, and from a workgroup's end to the dispatcher.
+        latency: u32 = 12, "cycles", range(1, 10_000);
     }
 }
 

@@ -4,7 +4,7 @@
 //! look-up and comes back past the data array as soon as its line arrives. Writes go on to L2 and are
 //! answered when L2 has taken them. Sparse reads are cached under their own keys.
 
-use sim_core::{Cycle, Link, Port, Wake, Wheel};
+use sim_core::{Cycle, Port, TimedQueue};
 
 use crate::mshr::{Mshrs, Target};
 use crate::params;
@@ -17,12 +17,17 @@ pub struct L1Cache {
     cu: u16,
     tags: TagArray,
     mshrs: Mshrs,
+    write_buffer: u32,
+    writes_outstanding: u32,
     requests_per_cycle: u32,
     latency: u64,
     tag_latency: u64,
+    crossbar_latency: u64,
     /// The ports towards the compute unit, for lines that hit and for lines that come from L2.
     hit_port: Port,
     fill_port: Port,
+    /// The input of the crossbar.
+    crossbar_port: Port,
     stats: CacheStats,
 }
 
@@ -30,51 +35,55 @@ pub struct L1Cache {
 #[derive(Debug)]
 pub struct L1Ports<'a> {
     /// Requests of the compute unit.
-    pub requests: &'a mut Link<LineRequest>,
-    /// Answers to reads that hit.
-    pub hits: &'a mut Link<LineResponse>,
-    /// Answers that come from L2.
-    pub fills: &'a mut Link<LineResponse>,
-    /// Requests to L2.
-    pub to_l2: &'a mut Link<L2Request>,
+    pub requests: &'a mut TimedQueue<LineRequest>,
+    /// Answers to the compute unit, with the cycles of their arrival.
+    pub answers: &'a mut Vec<(Cycle, LineResponse)>,
+    /// Requests to L2, with the cycles in which they reach the crossbar's outputs.
+    pub to_l2: &'a mut Vec<(Cycle, L2Request)>,
     /// Answers from L2.
-    pub from_l2: &'a mut Link<L2Response>,
+    pub from_l2: &'a mut TimedQueue<L2Response>,
 }
 
 impl L1Cache {
-    /// The cold cache of compute unit `cu`.
-    pub fn new(params: &params::L1, cu: u16) -> Self {
+    /// The cold cache of compute unit `cu`, in front of `crossbar`.
+    pub fn new(params: &params::L1, crossbar: &params::Crossbar, cu: u16) -> Self {
         let sets = params.size.0 / LINE_BYTES / u64::from(params.ways);
         Self {
             cu,
             tags: TagArray::new(sets as usize, params.ways as usize),
             mshrs: Mshrs::new(params.mshrs as usize),
+            write_buffer: params.write_buffer,
+            writes_outstanding: 0,
             requests_per_cycle: params.requests_per_cycle,
             latency: params.latency.into(),
             tag_latency: params.tag_latency.into(),
+            crossbar_latency: crossbar.latency.into(),
             hit_port: Port::new(params.lines_per_cycle),
             fill_port: Port::new(params.lines_per_cycle),
+            crossbar_port: Port::new(crossbar.lines_per_cycle),
             stats: CacheStats::default(),
         }
     }
 
-    /// Takes what has arrived.
-    pub fn tick(&mut self, now: Cycle, ports: &mut L1Ports<'_>, wheel: &mut Wheel) -> Wake {
-        while let Some(response) = ports.from_l2.take(now, wheel) {
-            self.answer(response, now, ports, wheel);
+    /// Takes what has arrived; when to come back.
+    pub fn tick(&mut self, now: Cycle, ports: &mut L1Ports<'_>) -> Cycle {
+        while let Some((_, response)) = ports.from_l2.take(now) {
+            self.answer(response, now, ports);
         }
+        let answers = ports.from_l2.next_arrival();
         for _ in 0..self.requests_per_cycle {
-            let Some(request) = ports.requests.peek(now).copied() else { return Wake::Idle };
-            if !self.accept(request, now, ports, wheel) {
-                return Wake::Idle; // woken by the answer, or the slot, that it waits for
+            let Some(request) = ports.requests.peek(now).copied() else { break };
+            if !self.accept(request, now, ports) {
+                return answers; // what it waits for comes with one of them
             }
         }
-        if ports.requests.peek(now).is_some() { Wake::Next } else { Wake::Idle }
+        ports.requests.next_arrival().max(now + 1).min(answers)
     }
 
-    fn answer(&mut self, response: L2Response, now: Cycle, ports: &mut L1Ports<'_>, wheel: &mut Wheel) {
+    fn answer(&mut self, response: L2Response, now: Cycle, ports: &mut L1Ports<'_>) {
         if response.is_write {
-            self.send_fill(LineResponse { tag: response.tag, data: None }, now, ports, wheel);
+            self.writes_outstanding -= 1;
+            self.send_fill(LineResponse { tag: response.tag, hit: false, data: None }, now, ports);
             return;
         }
         let key = self.mshrs.key(response.tag);
@@ -85,64 +94,53 @@ impl L1Cache {
         }
         for target in 0..self.mshrs.targets(response.tag).len() {
             let target = self.mshrs.targets(response.tag)[target];
-            let leaves =
-                self.send_fill(LineResponse { tag: target.tag, data: response.data }, now, ports, wheel);
+            let line = LineResponse { tag: target.tag, hit: false, data: response.data };
+            let leaves = self.send_fill(line, now, ports);
             self.stats.read_latency.add(leaves - target.arrived);
         }
         self.mshrs.release(response.tag);
     }
 
     /// Sends a line that came from L2 on; returns the cycle in which it leaves.
-    fn send_fill(
-        &mut self,
-        response: LineResponse,
-        now: Cycle,
-        ports: &mut L1Ports<'_>,
-        wheel: &mut Wheel,
-    ) -> Cycle {
+    fn send_fill(&mut self, response: LineResponse, now: Cycle, ports: &mut L1Ports<'_>) -> Cycle {
         let leaves = self.fill_port.book(now);
-        ports.fills.send_after(leaves - now, response, now, wheel);
+        ports.answers.push((leaves + 1, response));
         leaves
     }
 
     /// Looks a request up; false where it has to wait.
-    fn accept(
-        &mut self,
-        request: LineRequest,
-        now: Cycle,
-        ports: &mut L1Ports<'_>,
-        wheel: &mut Wheel,
-    ) -> bool {
+    fn accept(&mut self, request: LineRequest, now: Cycle, ports: &mut L1Ports<'_>) -> bool {
         let key = Key::new(request.line, request.access);
         let index = request.line.0;
         if request.access.is_write() {
-            if !ports.to_l2.has_room(now, wheel) {
+            if self.writes_outstanding == self.write_buffer {
                 return false;
             }
-            ports.requests.take(now, wheel);
+            ports.requests.take(now);
             self.stats.writes += 1;
             match self.tags.lookup(index, key) {
                 Some(_) => self.stats.hits += 1,
                 None => self.stats.misses += 1,
             }
-            self.send_to_l2(request, request.tag, now, ports, wheel);
+            self.writes_outstanding += 1;
+            self.send_to_l2(request, request.tag, now, ports);
             return true;
         }
         if let Some(slot) = self.tags.lookup(index, key) {
-            let Some((arrived, request)) = ports.requests.take_stamped(now, wheel) else { return false };
+            let Some((arrived, request)) = ports.requests.take(now) else { return false };
             let data = key.is_sparse().then(|| self.tags.data(slot));
-            let leaves = self.hit_port.book(now);
-            ports.hits.send_after(leaves - now, LineResponse { tag: request.tag, data }, now, wheel);
+            let leaves = self.hit_port.book(now) + self.latency;
+            ports.answers.push((leaves, LineResponse { tag: request.tag, hit: true, data }));
             self.count_read(key);
             self.stats.hits += 1;
-            self.stats.read_latency.add(leaves - arrived + self.latency);
+            self.stats.read_latency.add(leaves - arrived);
             return true;
         }
         let register = self.mshrs.find(key);
-        if register.is_none() && (self.mshrs.is_full() || !ports.to_l2.has_room(now, wheel)) {
+        if register.is_none() && self.mshrs.is_full() {
             return false;
         }
-        let Some((arrived, request)) = ports.requests.take_stamped(now, wheel) else { return false };
+        let Some((arrived, request)) = ports.requests.take(now) else { return false };
         self.count_read(key);
         let target = Target { cu: self.cu, tag: request.tag, access: request.access, arrived };
         if let Some(register) = register {
@@ -151,7 +149,7 @@ impl L1Cache {
         } else {
             self.stats.misses += 1;
             let register = self.mshrs.allocate(key, target);
-            self.send_to_l2(request, register, now, ports, wheel);
+            self.send_to_l2(request, register, now, ports);
         }
         true
     }
@@ -161,16 +159,10 @@ impl L1Cache {
         self.stats.sparse_reads += u64::from(key.is_sparse());
     }
 
-    fn send_to_l2(
-        &self,
-        request: LineRequest,
-        tag: u32,
-        now: Cycle,
-        ports: &mut L1Ports<'_>,
-        wheel: &mut Wheel,
-    ) {
+    fn send_to_l2(&mut self, request: LineRequest, tag: u32, now: Cycle, ports: &mut L1Ports<'_>) {
         let request = L2Request { line: request.line, access: request.access, cu: self.cu, tag };
-        ports.to_l2.send_after(self.tag_latency, request, now, wheel);
+        let leaves = self.crossbar_port.book(now + self.tag_latency);
+        ports.to_l2.push((leaves + self.crossbar_latency, request));
     }
 
     /// Counters so far.
@@ -182,7 +174,13 @@ impl L1Cache {
     pub fn waiting_for(&self) -> Option<String> {
         let lines: Vec<String> =
             self.mshrs.outstanding().take(4).map(|k| format!("{:#x}", k.line().address())).collect();
-        (!lines.is_empty())
-            .then(|| format!("{} lines from L2, first {}", self.mshrs.in_use(), lines.join(", ")))
+        let reads = (!lines.is_empty())
+            .then(|| format!("{} lines from L2, first {}", self.mshrs.in_use(), lines.join(", ")));
+        let writes = (self.writes_outstanding > 0)
+            .then(|| format!("{} writes that L2 has not acknowledged", self.writes_outstanding));
+        match (reads, writes) {
+            (Some(reads), Some(writes)) => Some(format!("{reads}; {writes}")),
+            (reads, writes) => reads.or(writes),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A slice of the L2 cache: write-back, write-allocate; the sparse bit in its tags sends misses to the
 //! compaction engine instead of memory.
 
-use sim_core::{Cycle, Link, Port, Wake, Wheel};
+use sim_core::{Cycle, Link, Port, TimedQueue, Wake, Wheel};
 
 use crate::address::AddressMap;
 use crate::mshr::{Mshrs, Target};
@@ -20,11 +20,11 @@ pub struct L2Slice {
     mshrs: Mshrs,
     requests_per_cycle: u32,
     tag_latency: u64,
-    /// Room that the response link must keep for the reads that may come to wait in MSHRs.
-    reserved_responses: usize,
-    /// Requests that wait in MSHRs, writes too: each will need room in the response link at once.
-    promised_responses: usize,
-    response_port: Port,
+    latency: u64,
+    /// From the data's leaving the slice to the output of the crossbar.
+    crossbar_latency: u64,
+    /// The input of the crossbar.
+    crossbar_port: Port,
     stats: CacheStats,
 }
 
@@ -32,9 +32,9 @@ pub struct L2Slice {
 #[derive(Debug)]
 pub struct L2Ports<'a> {
     /// Requests, from the crossbar.
-    pub requests: &'a mut Link<L2Request>,
-    /// Answers, to the crossbar; the link's latency is the slice's own.
-    pub responses: &'a mut Link<L2Response>,
+    pub requests: &'a mut TimedQueue<L2Request>,
+    /// Answers, with the cycles in which they reach the crossbar's outputs.
+    pub responses: &'a mut Vec<(Cycle, L2Response)>,
     /// Reads and write-backs, to the memory controller.
     pub to_memory: &'a mut Link<MemoryRequest>,
     /// Answers of the memory controller.
@@ -46,14 +46,8 @@ pub struct L2Ports<'a> {
 }
 
 impl L2Slice {
-    /// A cold slice that uses `ways` of its ways and sends `responses_per_cycle` answers a cycle at the most.
-    pub fn new(
-        params: &params::L2,
-        ways: u32,
-        map: AddressMap,
-        reserved_responses: usize,
-        responses_per_cycle: u32,
-    ) -> Self {
+    /// A cold slice that uses `ways` of its ways, behind `crossbar`.
+    pub fn new(params: &params::L2, crossbar: &params::Crossbar, ways: u32, map: AddressMap) -> Self {
         let sets = params.size.0 / LINE_BYTES / u64::from(params.ways) / u64::from(params.slices);
         Self {
             map,
@@ -61,9 +55,9 @@ impl L2Slice {
             mshrs: Mshrs::new(params.mshrs as usize),
             requests_per_cycle: params.requests_per_cycle,
             tag_latency: params.tag_latency.into(),
-            reserved_responses,
-            promised_responses: 0,
-            response_port: Port::new(responses_per_cycle),
+            latency: params.latency.into(),
+            crossbar_latency: u64::from(crossbar.latency) - 1,
+            crossbar_port: Port::new(crossbar.lines_per_cycle),
             stats: CacheStats::default(),
         }
     }
@@ -84,12 +78,7 @@ impl L2Slice {
         }
         for _ in 0..self.requests_per_cycle {
             if ports.requests.peek(now).is_none() {
-                return Wake::Idle;
-            }
-            let reserved = self.reserved_responses.max(self.promised_responses);
-            if ports.responses.room(now) <= reserved {
-                // Answers drain by themselves; those that are promised, only once their lines have come.
-                return if reserved < ports.responses.capacity() { Wake::Next } else { Wake::Idle };
+                return Wake::Idle; // woken by the next one
             }
             if !self.accept(now, ports, wheel) {
                 return Wake::Idle; // woken by the answer, or the slot, that it waits for
@@ -113,13 +102,12 @@ impl L2Slice {
         if let Some(data) = data {
             self.tags.set_data(slot, data);
         }
-        self.promised_responses -= self.mshrs.targets(register).len();
         for target in 0..self.mshrs.targets(register).len() {
             let target = self.mshrs.targets(register)[target];
             if target.access.is_write() {
                 self.tags.set_dirty(slot);
             }
-            self.respond(target, data, now, ports, wheel);
+            self.respond(target, data, now, ports);
         }
         self.mshrs.release(register);
         true
@@ -154,28 +142,27 @@ impl L2Slice {
         let key = Key::new(request.line, request.access);
         let index = self.map.line_in_slice(request.line);
         if let Some(slot) = self.tags.lookup(index, key) {
-            let target = self.take(ports, now, wheel);
+            let target = self.take(ports, now);
             self.stats.hits += 1;
             if request.access.is_write() {
                 self.tags.set_dirty(slot);
             }
             let data = key.is_sparse().then(|| self.tags.data(slot));
-            self.respond(target, data, now, ports, wheel);
+            self.respond(target, data, now, ports);
             return true;
         }
         if let Some(register) = self.mshrs.find(key) {
-            let target = self.take(ports, now, wheel);
+            let target = self.take(ports, now);
             self.stats.merged += 1;
-            self.promised_responses += 1;
             self.mshrs.merge(register, target);
             return true;
         }
         if request.access == Access::WriteFull {
             let Some(slot) = self.place(key, now, ports, wheel) else { return false };
-            let target = self.take(ports, now, wheel);
+            let target = self.take(ports, now);
             self.stats.misses += 1;
             self.tags.set_dirty(slot);
-            self.respond(target, None, now, ports, wheel);
+            self.respond(target, None, now, ports);
             return true;
         }
         if self.mshrs.is_full() {
@@ -189,9 +176,8 @@ impl L2Slice {
         if !room {
             return false;
         }
-        let target = self.take(ports, now, wheel);
+        let target = self.take(ports, now);
         self.stats.misses += 1;
-        self.promised_responses += 1;
         let tag = self.mshrs.allocate(key, target);
         if key.is_sparse() {
             let request = SparseRequest { line: key.line(), tag };
@@ -204,8 +190,8 @@ impl L2Slice {
     }
 
     /// Takes the request that was looked at, and counts it.
-    fn take(&mut self, ports: &mut L2Ports<'_>, now: Cycle, wheel: &mut Wheel) -> Target {
-        let Some((arrived, request)) = ports.requests.take_stamped(now, wheel) else {
+    fn take(&mut self, ports: &mut L2Ports<'_>, now: Cycle) -> Target {
+        let Some((arrived, request)) = ports.requests.take(now) else {
             panic!("L2 slice: the request at the head of its queue is gone")
         };
         match request.access {
@@ -219,22 +205,15 @@ impl L2Slice {
         Target { cu: request.cu, tag: request.tag, access: request.access, arrived }
     }
 
-    /// Answers a request after the slice's latency, as soon as its port allows.
-    fn respond(
-        &mut self,
-        target: Target,
-        data: Option<CompactedLine>,
-        now: Cycle,
-        ports: &mut L2Ports<'_>,
-        wheel: &mut Wheel,
-    ) {
-        let leaves = self.response_port.book(now);
+    /// Answers a request after the slice's latency, as soon as the crossbar's input allows.
+    fn respond(&mut self, target: Target, data: Option<CompactedLine>, now: Cycle, ports: &mut L2Ports<'_>) {
+        let leaves = self.crossbar_port.book(now) + self.latency;
         let is_write = target.access.is_write();
         let response =
             L2Response { cu: target.cu, tag: target.tag, is_write, data: data.filter(|_| !is_write) };
-        ports.responses.send_after(leaves - now, response, now, wheel);
+        ports.responses.push((leaves + self.crossbar_latency, response));
         if !is_write {
-            self.stats.read_latency.add(leaves - target.arrived + ports.responses.latency());
+            self.stats.read_latency.add(leaves - target.arrived);
         }
     }
 

@@ -5,7 +5,6 @@
 
 pub mod address;
 pub mod controller;
-pub mod crossbar;
 pub mod dram;
 pub mod l1;
 pub mod l2;

@@ -17,6 +17,8 @@ sim_core::parameters! {
         tag_latency: u32 = 2, "cycles", range(1, 1_000);
         /// Lines that may be outstanding towards L2; further misses wait.
         mshrs: u32 = 16, "", range(1, 1_024);
+        /// Writes that may be on their way to L2, not acknowledged yet; further writes wait.
+        write_buffer: u32 = 32, "", range(1, 4_096);
         /// Tag look-ups in a cycle.
         requests_per_cycle: u32 = 4, "a cycle", range(1, 64);
         /// Lines sent to the compute unit in a cycle: so many that hit, and so many that come from L2.
@@ -44,20 +46,17 @@ sim_core::parameters! {
         mshrs: u32 = 64, "", range(1, 4_096);
         /// Tag look-ups of a slice in a cycle.
         requests_per_cycle: u32 = 1, "a cycle", range(1, 64);
-        /// Requests that may wait in front of a slice.
-        queue: u32 = 16, "", range(1, 1_024);
     }
 }
 
 sim_core::parameters! {
-    /// Crossbar between the L1 caches and the L2 slices.
+    /// Crossbar between the L1 caches and the L2 slices. Messages queue at its outputs, in order of arrival; what
+    /// may queue is bounded by what the L1 caches may have outstanding.
     pub struct Crossbar {
         /// Messages that each input and each output moves in a cycle; a message may carry a line of 64 bytes.
         lines_per_cycle: u32 = 1, "a cycle", range(1, 64);
         /// Traversal, each way.
         latency: u32 = 10, "cycles", range(2, 10_000);
-        /// Requests that may wait at an input.
-        queue: u32 = 16, "", range(1, 1_024);
     }
 }
 

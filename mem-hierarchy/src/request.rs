@@ -105,6 +105,8 @@ pub struct LineRequest {
 pub struct LineResponse {
     /// The request's tag.
     pub tag: u32,
+    /// Whether it comes from L1's own data array.
+    pub hit: bool,
     /// What a sparse read asked for.
     pub data: Option<CompactedLine>,
 }

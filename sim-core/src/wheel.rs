@@ -121,10 +121,20 @@ impl Wheel {
     /// Moves to the next cycle with a wake-up, and fills `due` with its components in `order`. False
     /// where nothing is pending.
     pub fn advance(&mut self, order: TickOrder, due: &mut Vec<ComponentId>) -> bool {
+        self.advance_before(Cycle::NEVER, order, due)
+    }
+
+    /// The same, as long as that cycle is earlier than `end`.
+    #[inline]
+    pub fn advance_before(&mut self, end: Cycle, order: TickOrder, due: &mut Vec<ComponentId>) -> bool {
         due.clear();
         let Some(next) = self.next_pending() else { return false };
         let every_cycle = order == TickOrder::Everything && self.wakeups > 0;
-        self.now = if every_cycle { self.now + 1 } else { next };
+        let next = if every_cycle { self.now + 1 } else { next };
+        if next >= end {
+            return false;
+        }
+        self.now = next;
         while let Some(&Reverse((at, component))) = self.far.peek() {
             if at.0 - self.now.0 >= SLOTS as u64 {
                 break;
@@ -155,7 +165,7 @@ impl Wheel {
     }
 
     /// The next cycle with a wake-up.
-    fn next_pending(&self) -> Option<Cycle> {
+    pub fn next_pending(&self) -> Option<Cycle> {
         let far = self.far.peek().map(|Reverse((at, _))| *at);
         let start = self.now.0 as usize % SLOTS;
         let words = SLOTS / 64;

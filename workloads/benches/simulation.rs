@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use gpu_model::Execution;
 use gpu_model::params::Machine;
-use sim_core::TickOrder;
 use workloads::gemm::Gemm;
 use workloads::matrix::UniformMatrix;
 use workloads::params;
@@ -46,7 +46,7 @@ fn time(gemm: &Gemm, which: GemmKernel) -> (f64, u64, u64, u64) {
     let options = GemmOptions {
         kernel: &params::Kernel::default(),
         verify_with: None,
-        order: TickOrder::Ascending,
+        execution: Execution::default(),
         progress: &mut |_| {},
     };
     let start = Instant::now();

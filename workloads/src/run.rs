@@ -1,9 +1,8 @@
 //! Runs a matrix product on a simulated machine, by one of the kernels, and checks its result.
 
-use gpu_model::gpu::{Gpu, KernelReport, RunOptions, SimError};
+use gpu_model::gpu::{Execution, Gpu, KernelReport, RunOptions, SimError};
 use gpu_model::kernel::{Allocation, Kernel, Memory};
 use gpu_model::params::Machine;
-use sim_core::TickOrder;
 
 use crate::gemm::{Gemm, GemmMemory, Placements};
 use crate::kernels::{Dense, DenseTiled, Relu, Spartan, SpartanPlain, TileChoice};
@@ -37,8 +36,8 @@ pub struct GemmOptions<'a> {
     pub kernel: &'a params::Kernel,
     /// Values of A, row-major; where given, C is computed and checked.
     pub verify_with: Option<&'a [f32]>,
-    /// Order of ticks.
-    pub order: TickOrder,
+    /// Threads, and order of ticks.
+    pub execution: Execution,
     /// Called with the number of workgroups, then with how many are complete.
     pub progress: &'a mut dyn FnMut(Progress),
 }
@@ -140,14 +139,14 @@ pub fn run_kernel<K: Kernel>(
 ) -> Result<GemmRun, RunError> {
     require_capacity(machine, &placements.allocations())?;
     let matrix = which.is_sparse().then(|| placements.registered_b(gemm));
-    let mut gpu = Gpu::new(machine, matrix)?;
+    let gpu = Gpu::new(machine, matrix)?;
     let mut memory = options.verify_with.map(|a| GemmMemory::new(gemm, placements, a));
     let progress = options.progress;
     progress(Progress::Total(kernel.workgroups()));
     let report = gpu.run(
         kernel,
         RunOptions {
-            order: options.order,
+            execution: options.execution,
             memory: memory.as_mut().map(|memory| memory as &mut dyn Memory),
             progress: &mut |done| progress(Progress::Done(done)),
         },
@@ -181,18 +180,18 @@ pub fn run_relu(
     elements: u64,
     machine: &Machine,
     verify_seed: Option<u64>,
-    order: TickOrder,
+    execution: impl Into<Execution>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(KernelReport, Option<bool>), RunError> {
     let kernel = Relu::new(elements);
     require_capacity(machine, &kernel.allocations())?;
-    let mut gpu = Gpu::new(machine, None)?;
+    let gpu = Gpu::new(machine, None)?;
     let mut memory = verify_seed.map(|seed| ReluMemory::new(&kernel, elements, seed));
     progress(Progress::Total(kernel.workgroups()));
     let report = gpu.run(
         &kernel,
         RunOptions {
-            order,
+            execution: execution.into(),
             memory: memory.as_mut().map(|memory| memory as &mut dyn Memory),
             progress: &mut |done| progress(Progress::Done(done)),
         },

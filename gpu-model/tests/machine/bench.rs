@@ -91,13 +91,12 @@ pub(crate) fn lines_access(lines: &[u64]) -> VectorAccess {
     access
 }
 
-/// One compute unit with one SIMD, one L2 slice, an ideal memory; vector instructions one by one.
+/// One compute unit with one SIMD, one L2 slice, an ideal memory.
 pub(crate) fn machine() -> Machine {
     let mut machine = Machine::default();
     let gpu = &mut machine.gpu;
     gpu.compute_units = 1;
     gpu.cu.simds = 1;
-    gpu.cu.valu_quantum = 1;
     gpu.l2.slices = 1;
     gpu.l2.size = Bytes::kib(256);
     gpu.dram.channels = 1;
@@ -114,18 +113,21 @@ pub(crate) fn run_with(
     kernel: &Program,
     matrix: Option<Matrix>,
 ) -> Result<KernelReport, SimError> {
-    let mut gpu = Gpu::new(machine, matrix)?;
-    gpu.run(kernel, RunOptions { order: TickOrder::Ascending, memory: None, progress: &mut |_| {} })
+    let gpu = Gpu::new(machine, matrix)?;
+    gpu.run(
+        kernel,
+        RunOptions { execution: TickOrder::Ascending.into(), memory: None, progress: &mut |_| {} },
+    )
 }
 
 pub(crate) fn cycles(machine: &Machine, kernel: &Program) -> u64 {
     run(machine, kernel).cycles
 }
 
-/// Cycles of a kernel that does nothing: dispatch, first fetch, its end, and the word of it.
+/// Cycles of a kernel that does nothing: dispatch, first fetch, its end, and the word of it to the dispatcher.
 pub(crate) fn nothing(machine: &Machine) -> u64 {
     let gpu = &machine.gpu;
-    u64::from(gpu.dispatch.latency + gpu.cu.cold_fetch_latency) + 1
+    u64::from(2 * gpu.dispatch.latency + gpu.cu.cold_fetch_latency)
 }
 
 /// B for sparse loads: `value(row, column)`, at [`BASE`].

@@ -59,7 +59,7 @@ fn l2_miss(machine: &Machine) -> u64 {
 fn a_kernel_that_does_nothing_takes_its_dispatch_and_first_fetch() {
     let machine = machine();
     assert_eq!(cycles(&machine, &Program::of(Vec::new())), nothing(&machine));
-    assert_eq!(nothing(&machine), 4 + 150 + 1);
+    assert_eq!(nothing(&machine), 12 + 150 + 12);
 }
 
 #[test]

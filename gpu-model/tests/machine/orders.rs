@@ -1,10 +1,12 @@
-//! The order of ticks within a cycle, and ticks that nobody asked for, change no result: random programs on
-//! random machines.
+//! The order of ticks within a cycle, ticks that nobody asked for, and the number of threads change no result: random
+//! programs on random machines.
+
+use std::num::NonZero;
 
 use compaction_engine::Matrix;
 use compaction_engine::params::{BehindWindow, BufferPolicy};
 use gpu_model::KernelReport;
-use gpu_model::gpu::{Gpu, RunOptions};
+use gpu_model::gpu::{Execution, Gpu, RunOptions};
 use gpu_model::instruction::{ANY, Instruction, Op, VectorAccess};
 use gpu_model::params::Machine;
 use mem_hierarchy::dram::Preset;
@@ -14,14 +16,30 @@ use sim_core::params::{Bytes, Hertz};
 
 use crate::bench::{Program, lines_access, registered, tries};
 
-fn report(machine: &Machine, program: &Program, matrix: Option<Matrix>, order: TickOrder) -> KernelReport {
-    let mut gpu = Gpu::new(machine, matrix).expect("a machine that can be built");
-    let report = gpu.run(program, RunOptions { order, memory: None, progress: &mut |_| {} });
-    KernelReport { wakeups: 0, ..report.unwrap_or_else(|error| panic!("{order:?}: {error}")) }
+fn report(
+    machine: &Machine,
+    program: &Program,
+    matrix: Option<Matrix>,
+    (order, threads): (TickOrder, usize),
+) -> KernelReport {
+    let gpu = Gpu::new(machine, matrix).expect("a machine that can be built");
+    let threads = NonZero::new(threads).expect("at least one");
+    let execution = Execution { order, threads };
+    let report = gpu.run(program, RunOptions { execution, memory: None, progress: &mut |_| {} });
+    KernelReport { wakeups: 0, ..report.unwrap_or_else(|error| panic!("{order:?} {threads}: {error}")) }
 }
 
-const ORDERS: [TickOrder; 4] =
-    [TickOrder::Descending, TickOrder::Shuffled(1), TickOrder::Shuffled(2), TickOrder::Everything];
+const ASCENDING: (TickOrder, usize) = (TickOrder::Ascending, 1);
+
+/// Orders and numbers of threads.
+const OTHERS: [(TickOrder, usize); 6] = [
+    (TickOrder::Descending, 1),
+    (TickOrder::Shuffled(1), 1),
+    (TickOrder::Shuffled(2), 2),
+    (TickOrder::Everything, 1),
+    (TickOrder::Ascending, 2),
+    (TickOrder::Ascending, 3),
+];
 
 /// A few lines for an access, by a seed: neighbours, or far apart.
 fn lines(seed: u64, count: usize, spread: u64) -> Vec<u64> {
@@ -86,11 +104,11 @@ fn machine() -> impl Strategy<Value = Machine> {
             gpu.compute_units = cus;
             gpu.cus_per_array = 2;
             gpu.clock = Hertz::mhz(clock * 317);
-            gpu.crossbar.queue = crossbar;
+            gpu.l1.write_buffer = crossbar;
             gpu.l1.mshrs = l1;
             gpu.l1.size = Bytes::kib(1);
             gpu.l2.mshrs = l2;
-            gpu.l2.queue = queue;
+            gpu.dispatch.latency = queue;
             gpu.l2.slices = 1 << slices;
             gpu.l2.size = Bytes::kib(16);
             gpu.l2.interleave = Bytes(64 << interleave);
@@ -138,8 +156,8 @@ proptest! {
 
     #[test]
     fn of_plain_memory(program in program(), machine in machine()) {
-        let ascending = report(&machine, &program, None, TickOrder::Ascending);
-        for order in ORDERS {
+        let ascending = report(&machine, &program, None, ASCENDING);
+        for order in OTHERS {
             prop_assert_eq!(&report(&machine, &program, None, order), &ascending, "{:?}", order);
         }
     }
@@ -171,11 +189,11 @@ proptest! {
         let mut program = Program::of_wavefronts(wavefronts).with_accesses(accesses);
         program.workgroups = 3;
         let matrix = || Some(registered(rows, 8, value));
-        let ascending = report(&machine, &program, matrix(), TickOrder::Ascending);
+        let ascending = report(&machine, &program, matrix(), ASCENDING);
         let stats = ascending.engine.as_ref().expect("an engine");
         prop_assert_eq!(stats.requests, stats.lane_hits + stats.accurate + stats.prudent + stats.hasty);
         prop_assert!(stats.buffer_peak_lines <= machine.engine.prefetch_buffer.size.0 / 64);
-        for order in ORDERS {
+        for order in OTHERS {
             prop_assert_eq!(&report(&machine, &program, matrix(), order), &ascending, "{:?}", order);
         }
     }

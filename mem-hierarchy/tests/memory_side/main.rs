@@ -1,4 +1,3 @@
-//! Controller and crossbar by themselves, between links that the tests fill and empty.
+//! Controllers by themselves, between links that the tests fill and empty.
 
 mod controller;
-mod crossbar;

@@ -63,8 +63,12 @@ impl Problem {
 
     /// Runs it, verified.
     pub(crate) fn run(&self, which: GemmKernel, order: TickOrder) -> Result<GemmRun, RunError> {
-        let options =
-            GemmOptions { kernel: &self.kernel, verify_with: Some(&self.a()), order, progress: &mut |_| {} };
+        let options = GemmOptions {
+            kernel: &self.kernel,
+            verify_with: Some(&self.a()),
+            execution: order.into(),
+            progress: &mut |_| {},
+        };
         run_gemm(&self.gemm(), which, &self.machine, options)
     }
 }
@@ -74,7 +78,7 @@ pub(crate) fn machines() -> impl Strategy<Value = Machine> {
     let shape = (1u32..4, 0u32..3, 0u32..3, 0u32..7, prop::sample::select(vec![1u32, 2, 4]));
     let queues = (1u32..5, 1u32..6, 1u32..6, 1u32..6, prop::sample::select(vec![1u32, 3, 64, 512]));
     let memory = (prop::sample::select(Preset::ALL), 1u32..40, 1u32..40, 300u64..3_000, any::<bool>());
-    let cu = (1u32..3, 1u32..9, any::<bool>(), 0u32..2, any::<bool>());
+    let cu = (1u32..3, any::<bool>(), 0u32..2, any::<bool>());
     (shape, queues, memory, cu, engines()).prop_map(|(shape, queues, memory, cu, engine)| {
         let (cus, slices, shared, interleave, simds) = shape;
         let mut machine = Machine { engine, ..Machine::default() };
@@ -86,7 +90,8 @@ pub(crate) fn machines() -> impl Strategy<Value = Machine> {
         gpu.l2.interleave = Bytes(64 << interleave);
         gpu.l2.size = Bytes::kib(64);
         gpu.dram.channels = 1 << slices.saturating_sub(shared);
-        (gpu.crossbar.queue, gpu.l1.mshrs, gpu.l2.mshrs, gpu.l2.queue, gpu.cu.vmem.in_flight) = queues;
+        (gpu.l1.write_buffer, gpu.l1.mshrs, gpu.l2.mshrs, gpu.dispatch.latency, gpu.cu.vmem.in_flight) =
+            queues;
         gpu.l1.size = Bytes::kib(4);
         let (preset, reads, writes, clock, refresh) = memory;
         gpu.dram.preset = preset;
@@ -94,9 +99,8 @@ pub(crate) fn machines() -> impl Strategy<Value = Machine> {
         gpu.dram.write_high_watermark = writes.div_ceil(2);
         gpu.dram.write_low_watermark = writes / 4;
         gpu.clock = Hertz::mhz(clock);
-        let (rounds, quantum, conflicts, completion, tlb) = cu;
+        let (rounds, conflicts, completion, tlb) = cu;
         gpu.crossbar.lines_per_cycle = rounds;
-        gpu.cu.valu_quantum = quantum;
         gpu.cu.lds.conflicts = conflicts;
         gpu.dispatch.completion = completion;
         gpu.translation.enabled = tlb;

@@ -1,7 +1,7 @@
 //! Conservation: the counters against what the wavefronts issued and what the matrix holds, both counted apart.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use gpu_model::KernelReport;
 use gpu_model::instruction::{Instruction, Op, VectorAccess};
@@ -20,7 +20,7 @@ use crate::bench::{ALL, Problem, SPARSE, problems, tries};
 /// A kernel that notes the addresses of each access as it is issued.
 struct Noting<'k, K> {
     kernel: &'k K,
-    issued: RefCell<Vec<(Op, VectorAccess)>>,
+    issued: Mutex<Vec<(Op, VectorAccess)>>,
 }
 
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl<K: Kernel> Kernel for Noting<'_, K> {
     }
     fn access(&self, standing: &Self::Wavefront, tag: u32) -> VectorAccess {
         let access = self.kernel.access(&standing.wavefront, tag);
-        self.issued.borrow_mut().push((standing.at.unwrap(), access));
+        self.issued.lock().unwrap().push((standing.at.unwrap(), access));
         access
     }
     fn deliver(&self, standing: &mut Self::Wavefront, tag: u32, row: u32, line: &CompactedLine) {
@@ -142,16 +142,16 @@ fn note<K: Kernel>(
     kernel: &K,
     placements: Placements,
 ) -> (KernelReport, Issued) {
-    let noting = Noting { kernel, issued: RefCell::default() };
+    let noting = Noting { kernel, issued: Mutex::default() };
     let options = GemmOptions {
         kernel: &problem.kernel,
         verify_with: Some(&problem.a()),
-        order: TickOrder::Ascending,
+        execution: TickOrder::Ascending.into(),
         progress: &mut |_| {},
     };
     let run =
         run_kernel(&problem.gemm(), which, &noting, placements, String::new(), &problem.machine, options);
-    (run.unwrap().report, Issued::of(&noting.issued.borrow()))
+    (run.unwrap().report, Issued::of(&noting.issued.lock().unwrap()))
 }
 
 /// What holds on any machine.
@@ -276,17 +276,20 @@ fn a_relu_moves_each_line_once() {
     let machine = Problem::new((1, 1, 1), 0.0).machine;
     for elements in [64, 65, 1_000, 40_000] {
         let kernel = Relu::new(elements);
-        let noting = Noting { kernel: &kernel, issued: RefCell::default() };
-        let mut gpu = gpu_model::Gpu::new(&machine, None).unwrap();
-        let options =
-            gpu_model::gpu::RunOptions { order: TickOrder::Ascending, memory: None, progress: &mut |_| {} };
+        let noting = Noting { kernel: &kernel, issued: Mutex::default() };
+        let gpu = gpu_model::Gpu::new(&machine, None).unwrap();
+        let options = gpu_model::gpu::RunOptions {
+            execution: TickOrder::Ascending.into(),
+            memory: None,
+            progress: &mut |_| {},
+        };
         let report = gpu.run(&noting, options).unwrap();
         let lines = elements.div_ceil(16);
         let in_part = u64::from(!elements.is_multiple_of(16));
         assert_eq!((report.l1.reads, report.l1.writes), (lines, lines));
         assert_eq!(report.dram.reads, lines + in_part, "{elements} elements");
         assert_eq!(report.dram.writes + report.dirty_lines_drained, lines);
-        assert_eq!(Issued::of(&noting.issued.borrow()).loads, lines);
+        assert_eq!(Issued::of(&noting.issued.lock().unwrap()).loads, lines);
         let (verified, _) = run_relu(elements, &machine, Some(1), TickOrder::Ascending, &mut |_| {}).unwrap();
         assert_eq!(verified, report);
     }

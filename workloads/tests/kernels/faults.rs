@@ -1,8 +1,8 @@
 //! Verification finds what is wrong: a kernel in which one address, one delivered row index or one *last* flag
 //! is changed must not pass, and the first wrong element must be named.
 
-use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gpu_model::instruction::{Instruction, Op, VectorAccess};
 use gpu_model::kernel::{Kernel, Resources, Step, Values};
@@ -59,7 +59,7 @@ struct Faulty<'k, K: Kernel> {
     kernel: &'k K,
     placements: Placements,
     fault: Fault,
-    done: Cell<bool>,
+    done: AtomicBool,
 }
 
 /// A wavefront, whether it is the first of all, and the instruction at which it stands.
@@ -86,7 +86,7 @@ impl<K: Kernel> Faulty<'_, K> {
             Fault::Store { row, bytes } => (op == Some(Op::Store), row, bytes),
             _ => return,
         };
-        if wanted && !self.done.replace(true) {
+        if wanted && !self.done.swap(true, Ordering::Relaxed) {
             access.rows[row] = access.rows[row].checked_add_signed(bytes).unwrap();
         }
     }
@@ -132,12 +132,12 @@ impl<K: Kernel> Kernel for Faulty<'_, K> {
         match self.fault {
             Fault::RowIndex { column, line: index } if (of_column, first_row / 16) == (column, index) => {
                 line.words[0] ^= 1 << 16;
-                self.done.set(true);
+                self.done.store(true, Ordering::Relaxed);
             }
             Fault::Last { column, line: index, set } if (of_column, first_row / 16) == (column, index) => {
                 assert_ne!(line.last, set, "no fault");
                 line.last = set;
-                self.done.set(true);
+                self.done.store(true, Ordering::Relaxed);
             }
             _ => {}
         }
@@ -180,17 +180,17 @@ fn run_faulty<K: Kernel>(
     placements: Placements,
     fault: Fault,
 ) -> Result<GemmRun, RunError> {
-    let faulty = Faulty { kernel, placements, fault, done: Cell::new(false) };
+    let faulty = Faulty { kernel, placements, fault, done: AtomicBool::new(false) };
     let options = GemmOptions {
         kernel: &problem.kernel,
         verify_with: Some(&problem.a()),
-        order: TickOrder::Ascending,
+        execution: TickOrder::Ascending.into(),
         progress: &mut |_| {},
     };
     let run =
         run_kernel(&problem.gemm(), which, &faulty, placements, String::new(), &problem.machine, options);
     let once = !matches!(fault, Fault::None | Fault::NoVectorWaits | Fault::NoBarriers);
-    assert!(!once || faulty.done.get(), "{which:?}: no chance for {fault:?}");
+    assert!(!once || faulty.done.load(Ordering::Relaxed), "{which:?}: no chance for {fault:?}");
     run
 }
 

@@ -11,4 +11,3 @@ mod faults;
 mod orders;
 mod parameters;
 mod products;
-mod quantum;

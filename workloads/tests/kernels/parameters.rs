@@ -11,10 +11,9 @@ use workloads::run::{GemmKernel, run_relu};
 use crate::bench::Problem;
 
 /// Parameters without an effect on a run, and why.
-const WITHOUT_EFFECT: [&str; 3] = [
-    "gpu.name",           // a label
-    "gpu.crossbar.queue", // matters to hits behind misses alone, of which these kernels have none
-    "gpu.dram.capacity",  // what does not fit is refused
+const WITHOUT_EFFECT: [&str; 2] = [
+    "gpu.name",          // a label
+    "gpu.dram.capacity", // what does not fit is refused
 ];
 
 /// What is run on each machine: little work, but of all kinds.
@@ -37,15 +36,13 @@ fn machines() -> Vec<Machine> {
     let mut small = Machine::default();
     let gpu = &mut small.gpu;
     gpu.compute_units = 5;
-    gpu.cu.valu_quantum = 2;
     gpu.cu.wavefronts = 2;
     gpu.l1.size = Bytes::kib(1);
     gpu.l1.mshrs = 3;
     gpu.l2.size = Bytes::kib(16);
     gpu.l2.slices = 2;
     gpu.l2.mshrs = 4;
-    gpu.l2.queue = 1;
-    gpu.crossbar.queue = 1;
+    gpu.l1.write_buffer = 1;
     gpu.dram.channels = 1;
     gpu.dram.read_queue = 3;
     gpu.dram.write_queue = 8;

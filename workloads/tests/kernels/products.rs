@@ -138,7 +138,7 @@ fn no_column_is_too_odd() {
             let options = GemmOptions {
                 kernel: &problem.kernel,
                 verify_with: Some(&problem.a()),
-                order: TickOrder::Ascending,
+                execution: TickOrder::Ascending.into(),
                 progress: &mut |_| {},
             };
             let run = run_gemm(&gemm, which, &problem.machine, options);
