@@ -75,16 +75,6 @@ impl<K: Kernel> Core<K> {
         self.from_l2.add(at, slice, response);
     }
 
-    /// Puts the answers that arrive before `end` into order; when there is something to do.
-    #[inline]
-    pub(crate) fn settle(&mut self, end: Cycle) -> Cycle {
-        if self.from_l2.earliest_unsettled() < end {
-            self.from_l2.settle(end, |_| {});
-            self.next_l1 = self.next_l1.min(self.from_l2.next_arrival());
-        }
-        self.next_l1.min(self.next_cu)
-    }
-
     /// When there is next something to do.
     #[inline]
     pub(crate) fn next(&self) -> Cycle {
@@ -96,6 +86,8 @@ impl<K: Kernel> Core<K> {
     /// L1 goes first: what the compute unit asks of it in these cycles arrives later, while its answers may be due at
     /// once.
     pub(crate) fn run(&mut self, begin: Cycle, end: Cycle, order: TickOrder, shared: &mut Shared<'_, K>) {
+        self.from_l2.settle(end, |_| {});
+        self.next_l1 = self.next_l1.min(self.from_l2.next_arrival());
         let every_cycle = order == TickOrder::Everything;
         let from = |next: Cycle| if every_cycle { begin } else { next };
         let mut now = from(self.next_l1);

@@ -30,6 +30,7 @@ pub(crate) struct MemorySide {
     from_engine: Vec<Link<SparseResponse>>,
     wheel: Wheel,
     due: Vec<ComponentId>,
+    next: Cycle,
     responses: Vec<(Cycle, L2Response)>,
 }
 
@@ -161,6 +162,7 @@ impl MemorySide {
                 .collect(),
             wheel: Wheel::new(part.components()),
             due: Vec::new(),
+            next: Cycle::NEVER,
             responses: Vec::new(),
         }
     }
@@ -174,6 +176,7 @@ impl MemorySide {
     #[inline]
     pub(crate) fn receive(&mut self, at: Cycle, slice: usize, request: L2Request) {
         self.arrivals[slice].add(at, usize::from(request.cu), request);
+        self.next = self.next.min(at);
     }
 
     /// Puts the requests that arrive before `end` into order.
@@ -185,9 +188,9 @@ impl MemorySide {
     }
 
     /// When there is next something to do.
+    #[inline]
     pub(crate) fn next(&self) -> Cycle {
-        let arrivals = self.arrivals.iter().map(Arrivals::earliest_unsettled).min();
-        self.wheel.next_pending().into_iter().chain(arrivals).min().unwrap_or(Cycle::NEVER)
+        self.next
     }
 
     /// Runs up to `end`; `respond` is told what reaches the crossbar's outputs when, and from which slice. An error
@@ -198,6 +201,9 @@ impl MemorySide {
         order: TickOrder,
         mut respond: impl FnMut(Cycle, usize, L2Response),
     ) -> Result<(), u64> {
+        if self.next >= end && order != TickOrder::Everything {
+            return Ok(());
+        }
         self.settle(end);
         let mut due = std::mem::take(&mut self.due);
         while self.wheel.advance_before(end, order, &mut due) {
@@ -215,6 +221,8 @@ impl MemorySide {
             }
         }
         self.due = due;
+        let arrivals = self.arrivals.iter().map(Arrivals::earliest_unsettled);
+        self.next = arrivals.fold(self.wheel.next_pending(), Cycle::min);
         Ok(())
     }
 

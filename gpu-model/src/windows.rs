@@ -161,6 +161,8 @@ impl Drop for EndOnPanic<'_> {
 pub(crate) struct Group<K: Kernel> {
     number: usize,
     pub(crate) cores: Vec<(usize, Core<K>)>,
+    /// When each core has something to do: what tells whether it is run, all together.
+    core_next: Vec<Cycle>,
     pub(crate) sides: Vec<MemorySide>,
     pub(crate) front_end: Option<FrontEnd>,
 }
@@ -188,7 +190,13 @@ impl<K: Kernel> Group<K> {
         front_end: FrontEnd,
         groups: usize,
     ) -> (Vec<Self>, Places) {
-        let empty = |number| Self { number, cores: Vec::new(), sides: Vec::new(), front_end: None };
+        let empty = |number| Self {
+            number,
+            cores: Vec::new(),
+            core_next: Vec::new(),
+            sides: Vec::new(),
+            front_end: None,
+        };
         let mut all: Vec<Self> = (0..groups).map(empty).collect();
         let mut places = Places { cores: Vec::new(), slices: Vec::new() };
         // The work of each group so far, in cores.
@@ -211,6 +219,7 @@ impl<K: Kernel> Group<K> {
             load[least] += 1;
             places.cores.push((least, all[least].cores.len()));
             all[least].cores.push((number, core));
+            all[least].core_next.push(Cycle::NEVER);
         }
         all[0].front_end = Some(front_end);
         (all, places)
@@ -270,12 +279,17 @@ impl<K: Kernel> Group<K> {
             for (at, slice, response) in mail.responses.drain(..) {
                 let place = places.cores[usize::from(response.cu)].1;
                 self.cores[place].1.receive(at, slice, response);
+                self.core_next[place] = self.core_next[place].min(at);
             }
             for (at, core, message) in mail.dispatched.drain(..) {
-                self.cores[places.cores[core].1].1.dispatch(at, message);
+                let place = places.cores[core].1;
+                self.cores[place].1.dispatch(at, message);
+                self.core_next[place] = self.core_next[place].min(at);
             }
             for (at, core, page) in mail.translated.drain(..) {
-                self.cores[places.cores[core].1].1.translated(at, page);
+                let place = places.cores[core].1;
+                self.cores[place].1.translated(at, page);
+                self.core_next[place] = self.core_next[place].min(at);
             }
             if let Some(front_end) = &mut self.front_end {
                 mail.complete.drain(..).for_each(|(at, core, done)| front_end.complete(at, core, done));
@@ -301,11 +315,13 @@ impl<K: Kernel> Group<K> {
     ) {
         let count = self.cores.len();
         for i in 0..count {
-            let (number, core) = &mut self.cores[in_order(i, count, begin, run.order)];
-            if core.settle(end) >= end && run.order != TickOrder::Everything {
+            let place = in_order(i, count, begin, run.order);
+            if self.core_next[place] >= end && run.order != TickOrder::Everything {
                 continue;
             }
+            let (number, core) = &mut self.cores[place];
             core.run(begin, end, run.order, shared);
+            self.core_next[place] = core.next();
             for (at, request) in core.out.to_l2.drain(..) {
                 let slice = run.map.slice(request.line);
                 post.to(run.places.slices[slice].0, at).requests.push((at, slice, request));
@@ -358,7 +374,7 @@ impl<K: Kernel> Group<K> {
 
     /// When any part has something to do.
     fn next(&self) -> Cycle {
-        let cores = self.cores.iter().map(|(_, core)| core.next());
+        let cores = self.core_next.iter().copied();
         let sides = self.sides.iter().map(MemorySide::next);
         let front_end = self.front_end.iter().map(FrontEnd::next);
         cores.chain(sides).chain(front_end).min().unwrap_or(Cycle::NEVER)

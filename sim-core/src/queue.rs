@@ -57,12 +57,14 @@ impl<T> TimedQueue<T> {
 /// Where messages from many senders come together: an output of a crossbar, and the queue behind it.
 ///
 /// Messages may be handed over in any order; [`Arrivals::settle`] puts those of a stretch of time in order of
-/// arrival, once all of them are there. Messages that arrive together go in turn, the turn moving on by one sender
-/// each cycle. So the order in which senders were simulated has no influence. The output lets a bounded number pass
-/// in a cycle.
+/// arrival, once all of them are there. Messages that arrive together go round robin, beginning behind the sender that
+/// went last. So the order in which senders were simulated has no influence. The output lets a bounded number pass in
+/// a cycle.
 #[derive(Debug)]
 pub struct Arrivals<T> {
-    senders: u64,
+    senders: usize,
+    /// The sender whose turn it is.
+    preferred: usize,
     port: Port,
     unsettled: Vec<Unsettled<T>>,
     /// When the first of the unsettled messages reaches the output.
@@ -73,8 +75,7 @@ pub struct Arrivals<T> {
 #[derive(Debug)]
 struct Unsettled<T> {
     at: Cycle,
-    /// Place in the turn of that cycle.
-    turn: u64,
+    sender: usize,
     message: T,
 }
 
@@ -82,7 +83,8 @@ impl<T> Arrivals<T> {
     /// An empty output in front of which `senders` stand, and which lets `width` messages pass in a cycle.
     pub fn new(senders: usize, width: u32) -> Self {
         Self {
-            senders: senders as u64,
+            senders,
+            preferred: 0,
             port: Port::new(width),
             unsettled: Vec::new(),
             earliest: Cycle::NEVER,
@@ -94,8 +96,7 @@ impl<T> Arrivals<T> {
     /// sender come in order.
     #[inline]
     pub fn add(&mut self, at: Cycle, sender: usize, message: T) {
-        let turn = (sender as u64 + self.senders - at.0 % self.senders) % self.senders;
-        self.unsettled.push(Unsettled { at, turn, message });
+        self.unsettled.push(Unsettled { at, sender, message });
         self.earliest = self.earliest.min(at);
     }
 
@@ -107,8 +108,13 @@ impl<T> Arrivals<T> {
             return;
         }
         // Stable: a sender's own messages keep their order.
-        self.unsettled.sort_by_key(|message| (message.at, message.turn));
+        self.unsettled.sort_by_key(|message| (message.at, message.sender));
         let count = self.unsettled.partition_point(|message| message.at < end);
+        for together in self.unsettled[..count].chunk_by_mut(|a, b| a.at == b.at) {
+            let first = together.partition_point(|message| message.sender < self.preferred);
+            together.rotate_left(first);
+            self.preferred = together.last().map_or(0, |last| (last.sender + 1) % self.senders);
+        }
         for Unsettled { at, message, .. } in self.unsettled.drain(..count) {
             let at = self.port.book(at);
             passed(at);
@@ -176,10 +182,10 @@ mod tests {
 
     #[test]
     fn senders_take_turns_and_the_output_is_only_so_wide() {
-        // At cycle 4 the turn is 1, 2, 0; at cycle 5 it is 2, 0, 1.
-        let messages = [(4, 0, 10), (4, 2, 12), (4, 2, 13), (5, 1, 21), (5, 2, 22)];
-        assert_eq!(order(1, &messages), [(4, 12), (5, 13), (6, 10), (7, 22), (8, 21)]);
-        assert_eq!(order(2, &messages), [(4, 12), (4, 13), (5, 10), (5, 22), (6, 21)]);
+        // It is 0's turn first, then 1's, behind 0.
+        let messages = [(4, 0, 10), (5, 2, 22), (5, 0, 20), (5, 2, 23), (5, 1, 21)];
+        assert_eq!(order(1, &messages), [(4, 10), (5, 21), (6, 22), (7, 23), (8, 20)]);
+        assert_eq!(order(2, &messages), [(4, 10), (5, 21), (5, 22), (6, 23), (6, 20)]);
     }
 
     #[test]

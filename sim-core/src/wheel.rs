@@ -58,6 +58,8 @@ pub enum TickOrder {
 }
 
 const SLOTS: usize = 4096;
+/// Words of a bitset of slots, as many as such a word has bits.
+const WORDS: usize = SLOTS / 64;
 
 /// The pending wake-ups.
 #[derive(Debug)]
@@ -67,8 +69,10 @@ pub struct Wheel {
     words: usize,
     /// `SLOTS * words` words; bit `c % 64` of word `slot * words + c / 64` stands for component `c`.
     bits: Vec<u64>,
-    /// Bit `s` of word `s / 64`: slot `s` has a wake-up.
-    occupied: Vec<u64>,
+    /// Bit `s % 64` of word `s / 64`: slot `s` has a wake-up.
+    occupied: [u64; WORDS],
+    /// Bit `w`: word `w` of `occupied` is not zero.
+    full_words: u64,
     far: BinaryHeap<Reverse<(Cycle, ComponentId)>>,
     wakeups: u64,
 }
@@ -82,7 +86,8 @@ impl Wheel {
             components,
             words,
             bits: vec![0; SLOTS * words],
-            occupied: vec![0; SLOTS / 64],
+            occupied: [0; WORDS],
+            full_words: 0,
             far: BinaryHeap::new(),
             wakeups: 0,
         }
@@ -116,6 +121,7 @@ impl Wheel {
         let c = component.0 as usize;
         self.bits[slot * self.words + c / 64] |= 1 << (c % 64);
         self.occupied[slot / 64] |= 1 << (slot % 64);
+        self.full_words |= 1 << (slot / 64);
     }
 
     /// Moves to the next cycle with a wake-up, and fills `due` with its components in `order`. False
@@ -128,10 +134,10 @@ impl Wheel {
     #[inline]
     pub fn advance_before(&mut self, end: Cycle, order: TickOrder, due: &mut Vec<ComponentId>) -> bool {
         due.clear();
-        let Some(next) = self.next_pending() else { return false };
+        let pending = self.next_pending();
         let every_cycle = order == TickOrder::Everything && self.wakeups > 0;
-        let next = if every_cycle { self.now + 1 } else { next };
-        if next >= end {
+        let next = if every_cycle { self.now + 1 } else { pending };
+        if next >= end || pending == Cycle::NEVER {
             return false;
         }
         self.now = next;
@@ -144,6 +150,9 @@ impl Wheel {
         }
         let slot = self.now.0 as usize % SLOTS;
         self.occupied[slot / 64] &= !(1 << (slot % 64));
+        if self.occupied[slot / 64] == 0 {
+            self.full_words &= !(1 << (slot / 64));
+        }
         for word in 0..self.words {
             let mut bits = std::mem::take(&mut self.bits[slot * self.words + word]);
             while bits != 0 {
@@ -164,27 +173,24 @@ impl Wheel {
         true
     }
 
-    /// The next cycle with a wake-up.
-    pub fn next_pending(&self) -> Option<Cycle> {
-        let far = self.far.peek().map(|Reverse((at, _))| *at);
-        let start = self.now.0 as usize % SLOTS;
-        let words = SLOTS / 64;
-        // The word of the present slot is looked at twice: first its bits from the slot on, last those before.
-        for step in 0..=words {
-            let word = (start / 64 + step) % words;
-            let mask = match step {
-                0 => !0 << (start % 64),
-                n if n == words => !(!0 << (start % 64)),
-                _ => !0,
-            };
-            let bits = self.occupied[word] & mask;
-            if bits != 0 {
-                let slot = word * 64 + bits.trailing_zeros() as usize;
-                let near = Cycle(self.now.0 + ((slot + SLOTS - start) % SLOTS) as u64);
-                return Some(far.map_or(near, |far| far.min(near)));
-            }
+    /// The next cycle with a wake-up; never where nothing is pending.
+    #[inline]
+    pub fn next_pending(&self) -> Cycle {
+        let far = self.far.peek().map_or(Cycle::NEVER, |Reverse((at, _))| *at);
+        if self.full_words == 0 {
+            return far;
         }
-        far
+        let start = self.now.0 as usize % SLOTS;
+        // The word of the present slot is looked at twice: first its bits from the slot on, last those before.
+        let ahead = self.occupied[start / 64] & !0 << (start % 64);
+        let slot = if ahead != 0 {
+            start / 64 * 64 + ahead.trailing_zeros() as usize
+        } else {
+            let turned = self.full_words.rotate_right(start as u32 / 64 + 1);
+            let word = (start / 64 + 1 + turned.trailing_zeros() as usize) % WORDS;
+            word * 64 + self.occupied[word].trailing_zeros() as usize
+        };
+        far.min(self.now + ((slot + SLOTS - start) % SLOTS) as u64)
     }
 }
 
