@@ -16,7 +16,9 @@ use results::{csv, store, table};
 
 use crate::cli::{RunArgs, RunFormat};
 use crate::config::mode::Mode;
+use crate::config::workload::Task;
 use crate::config::{self, Resolved};
+use crate::dry_run;
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Display;
@@ -25,6 +27,9 @@ use crate::simulate::{Job, RunError, simulate};
 /// Runs, reports, and writes the result where asked to.
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let resolved = config::resolve(&args.request())?;
+    if args.dry_run {
+        return dry_run::print(&resolved, args.format);
+    }
     if let Some(directory) = &args.out {
         // Refused now rather than after hours of simulation.
         store::prepare_directory(directory).map_err(|error| Failure::Input(error.to_string()))?;
@@ -40,14 +45,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     print(&result, args.format)
 }
 
-/// Layers in the experiment's order, modes within them.
+/// Layers in the experiment's order, their groups in them, modes within these.
 fn jobs(resolved: &Resolved) -> Vec<Job<'_>> {
     let experiment = &resolved.experiment;
     let tasks = experiment.workload.tasks();
     let modes = &experiment.modes.0;
     tasks
         .iter()
-        .flat_map(|task| modes.iter().map(|&mode| Job { experiment, task: task.clone(), mode }))
+        .flat_map(Task::products)
+        .flat_map(|task| modes.iter().map(move |&mode| Job { experiment, task: task.clone(), mode }))
         .collect()
 }
 
