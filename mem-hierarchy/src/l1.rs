@@ -1,15 +1,37 @@
-//! The L1 vector cache: write-through, no write-allocate.
+//! The L1 vector cache.
 //!
 //! A read that hits leaves after the hit path's latency; one that misses leaves for L2 after the tag
-//! look-up and comes back past the data array as soon as its line arrives. Writes go on to L2 and are
-//! answered when L2 has taken them. Sparse reads are cached under their own keys.
+//! look-up and comes back past the data array as soon as its line arrives. Sparse reads are cached under
+//! their own keys. What becomes of writes:
+//!
+//! | `write` | `write_allocate` | hit | miss |
+//! | --- | --- | --- | --- |
+//! | through | no, the default | goes on to L2, which answers | the same |
+//! | through | yes | the same | the same; its line comes too, fetched where the write is of a part |
+//! | back | no | stays, answered as a read that hits | goes on to L2, which answers |
+//! | back | yes | stays, answered as a read that hits | the line comes, fetched where the write is of a part |
+//!
+//! Lines that L1 sends by itself, dirty ones that leave and fetches for writes that have gone on, wait in a
+//! buffer until there is room towards L2. No request is looked up before the buffer is empty, so it never
+//! holds more than what the lines of the MSHRs push out. Answers of L2 are always taken: no circle of
+//! waiting can close.
+
+use std::collections::VecDeque;
 
 use sim_core::{Cycle, Link, Port, Wake, Wheel};
 
-use crate::mshr::{Mshrs, Target};
-use crate::params;
-use crate::request::{CacheStats, Key, L2Request, L2Response, LINE_BYTES, LineRequest, LineResponse};
-use crate::tags::TagArray;
+use crate::banks::Banks;
+use crate::mshr::{Mshrs, OnItsWay, Target};
+use crate::params::{self, Bypass, WritePolicy};
+use crate::request::{
+    Access, CacheStats, CompactedLine, Key, L2Request, L2Response, LINE_BYTES, Line, LineRequest,
+    LineResponse,
+};
+use crate::tags::{Slot, TagArray};
+
+/// The tag of a line that is written back: its acknowledgement is nobody's answer. No request of a compute
+/// unit may carry it.
+const WRITTEN_BACK: u32 = u32::MAX;
 
 /// The L1 vector cache of one compute unit.
 #[derive(Debug)]
@@ -17,9 +39,17 @@ pub struct L1Cache {
     cu: u16,
     tags: TagArray,
     mshrs: Mshrs,
+    banks: Banks,
     requests_per_cycle: u32,
     latency: u64,
     tag_latency: u64,
+    write: WritePolicy,
+    write_allocate: bool,
+    bypass: Bypass,
+    /// What L1 sends by itself and found no room for.
+    buffer: VecDeque<L2Request>,
+    /// Lines written back whose acknowledgement is still to come.
+    writing_back: u64,
     /// The ports towards the compute unit, for lines that hit and for lines that come from L2.
     hit_port: Port,
     fill_port: Port,
@@ -44,14 +74,23 @@ pub struct L1Ports<'a> {
 impl L1Cache {
     /// The cold cache of compute unit `cu`.
     pub fn new(params: &params::L1, cu: u16) -> Self {
-        let sets = params.size.0 / LINE_BYTES / u64::from(params.ways);
+        let sets = params.size.0 / LINE_BYTES / u64::from(params.ways) / u64::from(params.sectors);
+        let (ways, sectors) = (params.ways as usize, params.sectors as usize);
+        // What passes L1 by does not stay either.
+        let passed = params.bypass == Bypass::All;
         Self {
             cu,
-            tags: TagArray::new(sets as usize, params.ways as usize),
-            mshrs: Mshrs::new(params.mshrs as usize),
+            tags: TagArray::new(sets as usize, ways, sectors, params.replacement),
+            mshrs: Mshrs::new(params.mshrs as usize, params.mshr_targets),
+            banks: Banks::new(params.banks),
             requests_per_cycle: params.requests_per_cycle,
             latency: params.latency.into(),
             tag_latency: params.tag_latency.into(),
+            write: if passed { WritePolicy::Through } else { params.write },
+            write_allocate: params.write_allocate && !passed,
+            bypass: params.bypass,
+            buffer: VecDeque::new(),
+            writing_back: 0,
             hit_port: Port::new(params.lines_per_cycle),
             fill_port: Port::new(params.lines_per_cycle),
             stats: CacheStats::default(),
@@ -63,33 +102,79 @@ impl L1Cache {
         while let Some(response) = ports.from_l2.take(now, wheel) {
             self.answer(response, now, ports, wheel);
         }
+        self.banks.free_all();
         for _ in 0..self.requests_per_cycle {
+            if !self.empty_buffer(now, ports, wheel) {
+                return Wake::Idle; // woken by the slot that it waits for
+            }
             let Some(request) = ports.requests.peek(now).copied() else { return Wake::Idle };
+            let index = request.line.0;
+            if self.banks.is_busy(index) {
+                return Wake::Next;
+            }
             if !self.accept(request, now, ports, wheel) {
                 return Wake::Idle; // woken by the answer, or the slot, that it waits for
             }
+            self.banks.take(index);
+        }
+        if !self.empty_buffer(now, ports, wheel) {
+            return Wake::Idle;
         }
         if ports.requests.peek(now).is_some() { Wake::Next } else { Wake::Idle }
     }
 
+    /// Sends what waits in the buffer; false where some of it is left.
+    fn empty_buffer(&mut self, now: Cycle, ports: &mut L1Ports<'_>, wheel: &mut Wheel) -> bool {
+        while let Some(request) = self.buffer.front().copied() {
+            if !ports.to_l2.has_room(now, wheel) {
+                return false;
+            }
+            ports.to_l2.send_after(self.tag_latency, request, now, wheel);
+            self.buffer.pop_front();
+        }
+        true
+    }
+
     fn answer(&mut self, response: L2Response, now: Cycle, ports: &mut L1Ports<'_>, wheel: &mut Wheel) {
         if response.is_write {
-            self.send_fill(LineResponse { tag: response.tag, data: None }, now, ports, wheel);
+            if response.tag == WRITTEN_BACK {
+                self.writing_back -= 1;
+            } else {
+                self.send_fill(LineResponse { tag: response.tag, data: None }, now, ports, wheel);
+            }
             return;
         }
         let key = self.mshrs.key(response.tag);
-        let (slot, victim) = self.tags.insert(key.line().0, key);
-        self.stats.evictions += u64::from(victim.is_some());
-        if let Some(data) = response.data {
+        let slot = (!self.mshrs.is_alone(response.tag)).then(|| self.place(key));
+        if let (Some(slot), Some(data)) = (slot, response.data) {
             self.tags.set_data(slot, data);
         }
         for target in 0..self.mshrs.targets(response.tag).len() {
             let target = self.mshrs.targets(response.tag)[target];
-            let leaves =
-                self.send_fill(LineResponse { tag: target.tag, data: response.data }, now, ports, wheel);
-            self.stats.read_latency.add(leaves - target.arrived);
+            let is_write = target.access.is_write();
+            let data = response.data.filter(|_| !is_write);
+            let leaves = self.send_fill(LineResponse { tag: target.tag, data }, now, ports, wheel);
+            if !is_write {
+                self.stats.read_latency.add(leaves - target.arrived);
+            } else if let Some(slot) = slot {
+                self.tags.set_dirty(slot);
+            }
         }
         self.mshrs.release(response.tag);
+    }
+
+    /// Makes room for a line; what leaves and is dirty goes to the buffer.
+    fn place(&mut self, key: Key) -> Slot {
+        let place = self.tags.place(key.line().0, key);
+        if let Some(victim) = place.victim {
+            self.stats.evictions += victim.lines();
+            for (_, line) in place.dirty_lines() {
+                self.stats.writebacks += 1;
+                self.writing_back += 1;
+                self.buffer.push_back(self.l2_request(line, Access::WriteFull, WRITTEN_BACK));
+            }
+        }
+        self.tags.insert(place, key)
     }
 
     /// Sends a line that came from L2 on; returns the cycle in which it leaves.
@@ -105,6 +190,20 @@ impl L1Cache {
         leaves
     }
 
+    /// Answers a request from the data array; returns the cycle in which it leaves.
+    fn send_hit(
+        &mut self,
+        tag: u32,
+        data: Option<CompactedLine>,
+        now: Cycle,
+        ports: &mut L1Ports<'_>,
+        wheel: &mut Wheel,
+    ) -> Cycle {
+        let leaves = self.hit_port.book(now);
+        ports.hits.send_after(leaves - now, LineResponse { tag, data }, now, wheel);
+        leaves
+    }
+
     /// Looks a request up; false where it has to wait.
     fn accept(
         &mut self,
@@ -113,46 +212,156 @@ impl L1Cache {
         ports: &mut L1Ports<'_>,
         wheel: &mut Wheel,
     ) -> bool {
-        let key = Key::new(request.line, request.access);
-        let index = request.line.0;
-        if request.access.is_write() {
-            if !ports.to_l2.has_room(now, wheel) {
-                return false;
-            }
-            ports.requests.take(now, wheel);
-            self.stats.writes += 1;
-            match self.tags.lookup(index, key) {
-                Some(_) => self.stats.hits += 1,
-                None => self.stats.misses += 1,
-            }
-            self.send_to_l2(request, request.tag, now, ports, wheel);
-            return true;
+        match (request.access.is_write(), self.write) {
+            (false, _) => self.accept_read(request, now, ports, wheel),
+            (true, WritePolicy::Through) => self.write_through(request, now, ports, wheel),
+            (true, WritePolicy::Back) => self.write_back(request, now, ports, wheel),
         }
-        if let Some(slot) = self.tags.lookup(index, key) {
+    }
+
+    fn accept_read(
+        &mut self,
+        request: LineRequest,
+        now: Cycle,
+        ports: &mut L1Ports<'_>,
+        wheel: &mut Wheel,
+    ) -> bool {
+        let key = Key::new(request.line, request.access);
+        if let Some(slot) = self.tags.lookup(request.line.0, key) {
             let Some((arrived, request)) = ports.requests.take_stamped(now, wheel) else { return false };
             let data = key.is_sparse().then(|| self.tags.data(slot));
-            let leaves = self.hit_port.book(now);
-            ports.hits.send_after(leaves - now, LineResponse { tag: request.tag, data }, now, wheel);
+            let leaves = self.send_hit(request.tag, data, now, ports, wheel);
             self.count_read(key);
             self.stats.hits += 1;
             self.stats.read_latency.add(leaves - arrived + self.latency);
             return true;
         }
-        let register = self.mshrs.find(key);
-        if register.is_none() && (self.mshrs.is_full() || !ports.to_l2.has_room(now, wheel)) {
-            return false;
+        self.wait_for_line(request, now, ports, wheel)
+    }
+
+    /// Lets a request wait for its line, which is asked for where it is not on its way; false where the
+    /// request cannot be taken yet.
+    fn wait_for_line(
+        &mut self,
+        request: LineRequest,
+        now: Cycle,
+        ports: &mut L1Ports<'_>,
+        wheel: &mut Wheel,
+    ) -> bool {
+        let key = Key::new(request.line, request.access);
+        let on_its_way = self.mshrs.find(key);
+        match on_its_way {
+            OnItsWay::Crowded => return false,
+            OnItsWay::No if self.mshrs.is_full() || !ports.to_l2.has_room(now, wheel) => return false,
+            OnItsWay::No | OnItsWay::Yes(_) => {}
         }
         let Some((arrived, request)) = ports.requests.take_stamped(now, wheel) else { return false };
-        self.count_read(key);
+        if request.access.is_write() {
+            self.stats.writes += 1;
+        } else {
+            self.count_read(key);
+        }
         let target = Target { cu: self.cu, tag: request.tag, access: request.access, arrived };
-        if let Some(register) = register {
+        if let OnItsWay::Yes(register) = on_its_way {
             self.stats.merged += 1;
             self.mshrs.merge(register, target);
-        } else {
-            self.stats.misses += 1;
-            let register = self.mshrs.allocate(key, target);
-            self.send_to_l2(request, register, now, ports, wheel);
+            return true;
         }
+        self.stats.misses += 1;
+        let register = if self.passes_by(key) && !request.access.is_write() {
+            self.mshrs.allocate_alone(key, target)
+        } else {
+            self.mshrs.allocate(key, Some(target))
+        };
+        let access = if request.access.is_write() { Access::Read } else { request.access };
+        let request = self.l2_request(request.line, access, register);
+        ports.to_l2.send_after(self.tag_latency, request, now, wheel);
+        true
+    }
+
+    /// Whether a read that misses leaves nothing behind.
+    fn passes_by(&self, key: Key) -> bool {
+        match self.bypass {
+            Bypass::None => false,
+            Bypass::Reads => !key.is_sparse(),
+            Bypass::All => true,
+        }
+    }
+
+    /// A write that goes on to L2.
+    fn write_through(
+        &mut self,
+        request: LineRequest,
+        now: Cycle,
+        ports: &mut L1Ports<'_>,
+        wheel: &mut Wheel,
+    ) -> bool {
+        if !ports.to_l2.has_room(now, wheel) {
+            return false;
+        }
+        let key = Key::new(request.line, request.access);
+        let is_hit = self.tags.lookup(request.line.0, key).is_some();
+        let brings = self.write_allocate && !is_hit && self.mshrs.find(key) == OnItsWay::No;
+        let fetches = brings && request.access == Access::WritePart;
+        if fetches && self.mshrs.is_full() {
+            return false;
+        }
+        self.pass_on(request, is_hit, now, ports, wheel);
+        if fetches {
+            let register = self.mshrs.allocate(key, None);
+            self.buffer.push_back(self.l2_request(request.line, Access::Read, register));
+        } else if brings {
+            self.place(key);
+        }
+        true
+    }
+
+    /// Takes a write and sends it to L2, which has room.
+    fn pass_on(
+        &mut self,
+        request: LineRequest,
+        is_hit: bool,
+        now: Cycle,
+        ports: &mut L1Ports<'_>,
+        wheel: &mut Wheel,
+    ) {
+        ports.requests.take(now, wheel);
+        self.count_write(is_hit);
+        let request = self.l2_request(request.line, request.access, request.tag);
+        ports.to_l2.send_after(self.tag_latency, request, now, wheel);
+    }
+
+    /// A write that stays, where its line does.
+    fn write_back(
+        &mut self,
+        request: LineRequest,
+        now: Cycle,
+        ports: &mut L1Ports<'_>,
+        wheel: &mut Wheel,
+    ) -> bool {
+        let key = Key::new(request.line, request.access);
+        let hit = self.tags.lookup(request.line.0, key);
+        let is_hit = hit.is_some();
+        let comes = self.mshrs.find(key) != OnItsWay::No;
+        let slot = match hit {
+            Some(slot) => slot,
+            None if comes => return self.wait_for_line(request, now, ports, wheel),
+            None if !self.write_allocate => {
+                let has_room = ports.to_l2.has_room(now, wheel);
+                if has_room {
+                    self.pass_on(request, is_hit, now, ports, wheel);
+                }
+                return has_room;
+            }
+            None if request.access == Access::WritePart => {
+                return self.wait_for_line(request, now, ports, wheel);
+            }
+            None => self.place(key),
+        };
+        ports.requests.take(now, wheel);
+        self.count_write(is_hit);
+        self.tags.set_dirty(slot);
+        self.send_hit(request.tag, None, now, ports, wheel);
         true
     }
 
@@ -161,16 +370,19 @@ impl L1Cache {
         self.stats.sparse_reads += u64::from(key.is_sparse());
     }
 
-    fn send_to_l2(
-        &self,
-        request: LineRequest,
-        tag: u32,
-        now: Cycle,
-        ports: &mut L1Ports<'_>,
-        wheel: &mut Wheel,
-    ) {
-        let request = L2Request { line: request.line, access: request.access, cu: self.cu, tag };
-        ports.to_l2.send_after(self.tag_latency, request, now, wheel);
+    fn count_write(&mut self, is_hit: bool) {
+        self.stats.writes += 1;
+        self.stats.hits += u64::from(is_hit);
+        self.stats.misses += u64::from(!is_hit);
+    }
+
+    fn l2_request(&self, line: Line, access: Access, tag: u32) -> L2Request {
+        L2Request { line, access, cu: self.cu, tag }
+    }
+
+    /// Lines that would have to be written back.
+    pub fn dirty_lines(&self) -> u64 {
+        self.tags.dirty_lines()
     }
 
     /// Counters so far.
@@ -180,9 +392,12 @@ impl L1Cache {
 
     /// What the cache waits for; `None` where nothing is on its way.
     pub fn waiting_for(&self) -> Option<String> {
-        let lines: Vec<String> =
-            self.mshrs.outstanding().take(4).map(|k| format!("{:#x}", k.line().address())).collect();
-        (!lines.is_empty())
-            .then(|| format!("{} lines from L2, first {}", self.mshrs.in_use(), lines.join(", ")))
+        if self.mshrs.in_use() > 0 {
+            let lines: Vec<String> =
+                self.mshrs.outstanding().take(4).map(|k| format!("{:#x}", k.line().address())).collect();
+            return Some(format!("{} lines from L2, first {}", self.mshrs.in_use(), lines.join(", ")));
+        }
+        (self.writing_back > 0)
+            .then(|| format!("{} lines written back and not acknowledged", self.writing_back))
     }
 }

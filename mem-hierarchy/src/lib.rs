@@ -4,6 +4,8 @@
 //! flag to it.
 
 pub mod address;
+mod banks;
+pub mod cache;
 pub mod controller;
 pub mod crossbar;
 pub mod dram;
@@ -11,6 +13,8 @@ pub mod l1;
 pub mod l2;
 pub mod mshr;
 pub mod params;
+pub mod replay;
+mod replacement;
 pub mod request;
 pub mod tags;
 pub mod translation;
