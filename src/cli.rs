@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use mem_hierarchy::dram::Preset;
 use serde_json::{Value, json};
 
 use crate::config::mode::Mode;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Config(ConfigCommandArgs),
     /// Draw the modelled machine
     Topology(TopologyArgs),
+    /// Look at a memory alone: replay a trace of accesses on DRAM or on a cache
+    Memory(MemoryArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
@@ -55,6 +58,8 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   spartan-sim run                                          the quickstart
   spartan-sim run alexnet --layers conv3,conv4 --batch 16  two layers, a smaller batch
+  spartan-sim run vgg16 --dry-run                          a network's layers, their sizes, nothing simulated
+  spartan-sim run resnet18 --layers layer4.0.conv2         one layer of a network
   spartan-sim run matmul --set workload.m=512 --set workload.n=512 --set workload.k=512
   spartan-sim run layer-a --set workload.activations=uniform --set workload.sparsity=0.8
   spartan-sim run my.ron --format json --out results/1     also writes results/1/result.json
@@ -65,7 +70,7 @@ An experiment file is RON; `spartan-sim config show NAME --format ron` prints on
 #[derive(Debug, Default, Args)]
 #[command(after_help = RUN_EXAMPLES)]
 pub(crate) struct RunArgs {
-    /// Experiment: a .ron file, or a name that `list experiments` shows [default: quickstart]
+    /// Experiment: a .ron file, or a name of `list experiments` or `list networks` [default: quickstart]
     pub(crate) experiment: Option<String>,
     /// What replaces parts of it.
     #[command(flatten)]
@@ -76,7 +81,7 @@ pub(crate) struct RunArgs {
     /// Layers to run, instead of all
     #[arg(long, value_name = "LAYER,...", value_delimiter = ',')]
     pub(crate) layers: Vec<String>,
-    /// Images of the batch
+    /// Images of the batch; of a network, 1 unless given
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) batch: Option<i64>,
     /// Accumulate C from the values fetched and compare it with a reference
@@ -85,6 +90,9 @@ pub(crate) struct RunArgs {
     /// Do not, even where the experiment says so
     #[arg(long, overrides_with = "verify")]
     pub(crate) no_verify: bool,
+    /// Print what would run, every layer with its sizes, and simulate nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// What goes to stdout
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: RunFormat,
@@ -244,8 +252,12 @@ pub(crate) enum ListWhat {
     Gpus,
     /// Experiments, for `run` and `config`
     Experiments,
+    /// Networks, for `run` and `config`: all their layers as one experiment
+    Networks,
     /// Ways of computing a layer, for --modes
     Modes,
+    /// DRAM, for `memory replay --dram` and gpu.dram.preset
+    Memories,
 }
 
 /// `config`.
@@ -275,7 +287,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 pub(crate) struct ConfigShowArgs {
-    /// Experiment: a .ron file, or a name that `list experiments` shows [default: quickstart]
+    /// Experiment: a .ron file, or a name of `list experiments` or `list networks` [default: quickstart]
     pub(crate) experiment: Option<String>,
     /// What replaces parts of it.
     #[command(flatten)]
@@ -301,7 +313,7 @@ pub(crate) enum ConfigFormat {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  spartan-sim config check my.ron --set gpu.l2.ways=8")]
 pub(crate) struct ConfigCheckArgs {
-    /// Experiment: a .ron file, or a name that `list experiments` shows [default: quickstart]
+    /// Experiment: a .ron file, or a name of `list experiments` or `list networks` [default: quickstart]
     pub(crate) experiment: Option<String>,
     /// What replaces parts of it.
     #[command(flatten)]
@@ -329,6 +341,104 @@ pub(crate) enum TopologyFormat {
     Dot,
     /// A picture
     Svg,
+}
+
+/// `memory`.
+#[derive(Debug, Args)]
+pub(crate) struct MemoryArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub(crate) what: MemoryWhat,
+}
+
+/// What can be done with a memory.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MemoryWhat {
+    /// Replay a trace of accesses: bandwidth, row hits and latencies of DRAM, or hits and misses of a cache
+    Replay(ReplayArgs),
+}
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  spartan-sim memory replay random.trace --dram gddr5                        at the trace's own cycles
+  spartan-sim memory replay random.trace --dram hbm1 --arrival saturate      as fast as the memory can
+  spartan-sim memory replay random.trace --dram gddr5 --stretch 4 --no-refresh --format json
+  spartan-sim memory replay random.trace --dram hbm2 --set gpu.dram.page_policy=closed --commands hbm2.cmd
+  spartan-sim memory replay c_mix.trace --cache \"16 KiB,4,64,lru\"
+  zcat big.trace.gz | spartan-sim memory replay - --dram gddr5
+
+A trace is text, an access a line: `cycle hexaddr R|W`, such as `120 0x4f80 R`. On DRAM an access is the 64-byte
+line of its address, and cycles are memory clocks; one that is earlier than its predecessor's means right behind it.
+Rows go to the channels in turn. `list memories` shows the presets, `config show` the parameters gpu.dram.*.";
+
+/// `memory replay`.
+#[derive(Debug, Args)]
+#[command(after_help = REPLAY_EXAMPLES)]
+#[command(group(clap::ArgGroup::new("memory").args(["dram", "cache"]).required(true)))]
+pub(crate) struct ReplayArgs {
+    /// Trace file; - is standard input
+    pub(crate) trace: PathBuf,
+    /// DRAM: a name that `list memories` shows
+    #[arg(long, value_name = "PRESET", value_parser = presets())]
+    pub(crate) dram: Option<String>,
+    /// Cache instead of DRAM: size, ways, bytes of a line, replacement policy
+    #[arg(long, value_name = "SIZE,WAYS,LINE,POLICY")]
+    pub(crate) cache: Option<String>,
+    /// When requests come
+    #[arg(long, value_enum, default_value_t, conflicts_with = "cache")]
+    pub(crate) arrival: ArrivalArg,
+    /// Multiply the trace's cycles by this, with --arrival trace
+    #[arg(long, value_name = "N", conflicts_with = "cache")]
+    pub(crate) stretch: Option<NonZero<u64>>,
+    /// Without refresh
+    #[arg(long, conflicts_with = "cache")]
+    pub(crate) no_refresh: bool,
+    /// Channels [default: 8]
+    #[arg(long, value_name = "N", conflicts_with = "cache")]
+    pub(crate) channels: Option<u32>,
+    /// Set one parameter of the memory, such as gpu.dram.page_policy=closed; may be given again
+    #[arg(long, value_name = "PATH=VALUE", conflicts_with = "cache")]
+    pub(crate) set: Vec<String>,
+    /// Also write DRAM's commands, `clk channel CMD bankgroup bank row` a line, in order within each channel
+    #[arg(long, value_name = "FILE", conflicts_with = "cache")]
+    pub(crate) commands: Option<PathBuf>,
+    /// A table, or JSON
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TableFormat,
+}
+
+/// When the requests of a trace come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ArrivalArg {
+    /// At their cycles, through one FIFO in front of all channels
+    #[default]
+    Trace,
+    /// All at once: they wait in one FIFO a channel, which offers its head every clock
+    Saturate,
+}
+
+impl ArrivalArg {
+    /// The name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Saturate => "saturate",
+        }
+    }
+}
+
+fn presets() -> PossibleValuesParser {
+    PossibleValuesParser::new(Preset::ALL.iter().map(|preset| preset.name()))
+}
+
+impl ReplayArgs {
+    /// The configuration whose memory these arguments ask for.
+    pub(crate) fn request(&self) -> Request {
+        let mut flags = Vec::new();
+        push(&mut flags, "--dram", "gpu.dram.preset", self.dram.as_ref().map(|preset| json!(preset)));
+        push(&mut flags, "--no-refresh", "gpu.dram.refresh", self.no_refresh.then(|| json!("off")));
+        Request { experiment: None, flags, sets: self.set.clone() }
+    }
 }
 
 /// `completions`.

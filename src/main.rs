@@ -7,9 +7,11 @@
 mod cli;
 mod completions;
 mod config;
+mod dry_run;
 mod failure;
 mod inspect;
 mod list;
+mod memory;
 mod output;
 mod progress;
 mod run;
@@ -38,6 +40,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::List(args) => list::list(&args),
         Command::Config(args) => show_config::config(&args),
         Command::Topology(args) => topology::topology(&args),
+        Command::Memory(args) => memory::memory(&args),
         Command::Completions(args) => completions::completions(&args),
     }
 }

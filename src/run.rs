@@ -17,7 +17,9 @@ use results::{csv, store, table};
 
 use crate::cli::{RunArgs, RunFormat};
 use crate::config::mode::Mode;
+use crate::config::workload::Task;
 use crate::config::{self, Resolved};
+use crate::dry_run;
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Display;
@@ -26,6 +28,9 @@ use crate::simulate::{Job, RunError, simulate};
 /// Runs, reports, and writes the result where asked to.
 pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     let resolved = config::resolve(&args.request())?;
+    if args.dry_run {
+        return dry_run::print(&resolved, args.format);
+    }
     if let Some(directory) = &args.out {
         // Refused now rather than after hours of simulation.
         store::prepare_directory(directory).map_err(|error| Failure::Input(error.to_string()))?;
@@ -42,10 +47,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     print(&result, args.format)
 }
 
-/// Layers in the experiment's order, modes within them.
+/// Layers in the experiment's order, their groups in them, modes within these; each with its share of the threads.
 fn jobs(resolved: &Resolved, threads: NonZero<usize>) -> Vec<Job<'_>> {
     let experiment = &resolved.experiment;
-    let tasks = experiment.workload.tasks();
+    let tasks: Vec<Task> = experiment.workload.tasks().iter().flat_map(Task::products).collect();
     let modes = &experiment.modes.0;
     let each =
         NonZero::new(threads.get() / (tasks.len() * modes.len()).max(1)).unwrap_or(NonZero::<usize>::MIN);

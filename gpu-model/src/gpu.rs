@@ -96,7 +96,7 @@ pub struct KernelReport {
     pub dram: ChannelStats,
     /// Core cycles from a read's arrival at its controller to its last data.
     pub dram_read_latency: Mean,
-    /// Dirty L2 lines left at the end; they are counted among the DRAM writes, not in the cycles.
+    /// Dirty lines left in the caches at the end; they are counted among the DRAM writes, not in the cycles.
     pub dirty_lines_drained: u64,
     /// The engine, where it was on.
     pub engine: Option<EngineStats>,
@@ -316,6 +316,7 @@ fn finish<K: Kernel>(kernel: &K, mut groups: Vec<Group<K>>) -> Result<KernelRepo
         for (_, core) in &group.cores {
             report.compute += core.cu().stats();
             report.l1 += *core.l1().stats();
+            report.dirty_lines_drained += core.l1().dirty_lines();
             report.wakeups += core.ticks();
         }
         for side in &mut group.sides {

@@ -1,16 +1,22 @@
-//! A slice of the L2 cache: write-back, write-allocate; the sparse bit in its tags sends misses to the
-//! compaction engine instead of memory.
+//! A slice of the L2 cache; the sparse bit in its tags sends misses to the compaction engine instead of
+//! memory.
+//!
+//! With `write = "back"` a written line stays until it leaves, with "through" each write goes to memory as
+//! well. A write that misses brings its line with `write_allocate`, fetched where the write is of a part,
+//! and goes to memory alone without. Writes that find their line on its way wait for it; written through,
+//! they then go to memory as one.
 
 use sim_core::{Cycle, Link, Port, TimedQueue, Wake, Wheel};
 
 use crate::address::AddressMap;
-use crate::mshr::{Mshrs, Target};
-use crate::params;
+use crate::banks::Banks;
+use crate::mshr::{Mshrs, OnItsWay, Target};
+use crate::params::{self, WritePolicy};
 use crate::request::{
-    Access, CacheStats, CompactedLine, Key, L2Request, L2Response, LINE_BYTES, MemoryRequest, MemoryResponse,
-    SparseRequest, SparseResponse,
+    Access, CacheStats, CompactedLine, Key, L2Request, L2Response, LINE_BYTES, Line, MemoryRequest,
+    MemoryResponse, SparseRequest, SparseResponse,
 };
-use crate::tags::TagArray;
+use crate::tags::{Slot, TagArray};
 
 /// One slice.
 #[derive(Debug)]
@@ -18,8 +24,11 @@ pub struct L2Slice {
     map: AddressMap,
     tags: TagArray,
     mshrs: Mshrs,
+    banks: Banks,
     requests_per_cycle: u32,
     tag_latency: u64,
+    write: WritePolicy,
+    write_allocate: bool,
     latency: u64,
     /// From the data's leaving the slice to the output of the crossbar.
     crossbar_latency: u64,
@@ -48,13 +57,18 @@ pub struct L2Ports<'a> {
 impl L2Slice {
     /// A cold slice that uses `ways` of its ways, behind `crossbar`.
     pub fn new(params: &params::L2, crossbar: &params::Crossbar, ways: u32, map: AddressMap) -> Self {
-        let sets = params.size.0 / LINE_BYTES / u64::from(params.ways) / u64::from(params.slices);
+        let tags = params.size.0 / LINE_BYTES / u64::from(params.sectors) / u64::from(params.slices);
+        let sets = tags / u64::from(params.ways);
+        let (ways, sectors) = (ways as usize, params.sectors as usize);
         Self {
             map,
-            tags: TagArray::new(sets as usize, ways as usize),
-            mshrs: Mshrs::new(params.mshrs as usize),
+            tags: TagArray::new(sets as usize, ways, sectors, params.replacement),
+            mshrs: Mshrs::new(params.mshrs as usize, params.mshr_targets),
+            banks: Banks::new(params.banks),
             requests_per_cycle: params.requests_per_cycle,
             tag_latency: params.tag_latency.into(),
+            write: params.write,
+            write_allocate: params.write_allocate,
             latency: params.latency.into(),
             crossbar_latency: u64::from(crossbar.latency) - 1,
             crossbar_port: Port::new(crossbar.lines_per_cycle),
@@ -76,13 +90,17 @@ impl L2Slice {
             }
             ports.from_engine.take(now, wheel);
         }
+        self.banks.free_all();
         for _ in 0..self.requests_per_cycle {
-            if ports.requests.peek(now).is_none() {
-                return Wake::Idle; // woken by the next one
+            let Some(request) = ports.requests.peek(now) else { return Wake::Idle }; // woken by the next one
+            let index = self.map.line_in_slice(request.line);
+            if self.banks.is_busy(index) {
+                return Wake::Next;
             }
             if !self.accept(now, ports, wheel) {
                 return Wake::Idle; // woken by the answer, or the slot, that it waits for
             }
+            self.banks.take(index);
         }
         if ports.requests.peek(now).is_some() { Wake::Next } else { Wake::Idle }
     }
@@ -98,73 +116,117 @@ impl L2Slice {
         wheel: &mut Wheel,
     ) -> bool {
         let key = self.mshrs.key(register);
+        let is_written = self.mshrs.targets(register).iter().any(|target| target.access.is_write());
+        if is_written && !self.may_write(now, ports, wheel) {
+            return false;
+        }
         let Some(slot) = self.place(key, now, ports, wheel) else { return false };
         if let Some(data) = data {
             self.tags.set_data(slot, data);
         }
+        if is_written {
+            self.write(slot, key.line(), now, ports, wheel);
+        }
         for target in 0..self.mshrs.targets(register).len() {
             let target = self.mshrs.targets(register)[target];
-            if target.access.is_write() {
-                self.tags.set_dirty(slot);
-            }
             self.respond(target, data, now, ports);
         }
         self.mshrs.release(register);
         true
     }
 
-    /// Makes room for a line and writes back what leaves; `None` where that finds no room.
-    fn place(
-        &mut self,
-        key: Key,
-        now: Cycle,
-        ports: &mut L2Ports<'_>,
-        wheel: &mut Wheel,
-    ) -> Option<crate::tags::Slot> {
-        let index = self.map.line_in_slice(key.line());
-        let write_back = self.tags.victim(index).filter(|victim| victim.dirty);
-        if write_back.is_some() && !ports.to_memory.has_room(now, wheel) {
-            return None;
+    /// Makes room for a line and writes back what leaves; `None` where that finds no room. What has found
+    /// some is clean then.
+    fn place(&mut self, key: Key, now: Cycle, ports: &mut L2Ports<'_>, wheel: &mut Wheel) -> Option<Slot> {
+        let place = self.tags.place(self.map.line_in_slice(key.line()), key);
+        if let Some(victim) = place.victim {
+            for (slot, line) in place.dirty_lines() {
+                if !ports.to_memory.has_room(now, wheel) {
+                    return None;
+                }
+                self.write_to_memory(line, now, ports, wheel);
+                self.tags.set_clean(slot);
+                self.stats.writebacks += 1;
+            }
+            self.stats.evictions += victim.lines();
         }
-        if let Some(victim) = write_back {
-            let request = MemoryRequest { line: victim.key.line(), is_write: true, tag: 0 };
-            ports.to_memory.send_after(self.tag_latency, request, now, wheel);
-            self.stats.writebacks += 1;
+        Some(self.tags.insert(place, key))
+    }
+
+    /// Whether there is room for what a write to a line of this slice sends to memory at once.
+    fn may_write(&self, now: Cycle, ports: &mut L2Ports<'_>, wheel: &mut Wheel) -> bool {
+        self.write == WritePolicy::Back || ports.to_memory.has_room(now, wheel)
+    }
+
+    /// Writes to a line of this slice; there must be room, see [`L2Slice::may_write`].
+    fn write(&mut self, slot: Slot, line: Line, now: Cycle, ports: &mut L2Ports<'_>, wheel: &mut Wheel) {
+        match self.write {
+            WritePolicy::Back => self.tags.set_dirty(slot),
+            WritePolicy::Through => self.write_to_memory(line, now, ports, wheel),
         }
-        let (slot, victim) = self.tags.insert(index, key);
-        self.stats.evictions += u64::from(victim.is_some());
-        Some(slot)
+    }
+
+    fn write_to_memory(&self, line: Line, now: Cycle, ports: &mut L2Ports<'_>, wheel: &mut Wheel) {
+        let request = MemoryRequest { line, is_write: true, tag: 0 };
+        ports.to_memory.send_after(self.tag_latency, request, now, wheel);
     }
 
     /// Looks the oldest request up; false where it has to wait.
     fn accept(&mut self, now: Cycle, ports: &mut L2Ports<'_>, wheel: &mut Wheel) -> bool {
         let Some(request) = ports.requests.peek(now).copied() else { return false };
         let key = Key::new(request.line, request.access);
-        let index = self.map.line_in_slice(request.line);
-        if let Some(slot) = self.tags.lookup(index, key) {
+        let is_write = request.access.is_write();
+        if is_write && !self.may_write(now, ports, wheel) {
+            return false;
+        }
+        if let Some(slot) = self.tags.lookup(self.map.line_in_slice(request.line), key) {
             let target = self.take(ports, now);
             self.stats.hits += 1;
-            if request.access.is_write() {
-                self.tags.set_dirty(slot);
+            if is_write {
+                self.write(slot, request.line, now, ports, wheel);
             }
             let data = key.is_sparse().then(|| self.tags.data(slot));
             self.respond(target, data, now, ports);
             return true;
         }
-        if let Some(register) = self.mshrs.find(key) {
-            let target = self.take(ports, now);
-            self.stats.merged += 1;
-            self.mshrs.merge(register, target);
-            return true;
+        match self.mshrs.find(key) {
+            OnItsWay::Crowded => false,
+            OnItsWay::Yes(register) => {
+                let target = self.take(ports, now);
+                self.stats.merged += 1;
+                self.mshrs.merge(register, target);
+                true
+            }
+            OnItsWay::No if is_write && !self.write_allocate => self.write_around(key, now, ports, wheel),
+            OnItsWay::No if request.access == Access::WriteFull => self.write_whole(key, now, ports, wheel),
+            OnItsWay::No => self.fetch(key, now, ports, wheel),
         }
-        if request.access == Access::WriteFull {
-            let Some(slot) = self.place(key, now, ports, wheel) else { return false };
-            let target = self.take(ports, now);
-            self.stats.misses += 1;
-            self.tags.set_dirty(slot);
-            self.respond(target, None, now, ports);
-            return true;
+    }
+
+    /// A write that misses and brings no line; false where it has to wait.
+    fn write_around(&mut self, key: Key, now: Cycle, ports: &mut L2Ports<'_>, wheel: &mut Wheel) -> bool {
+        if !ports.to_memory.has_room(now, wheel) {
+            return false;
         }
+        let (target, line) = (self.take(ports, now), key.line());
+        self.stats.misses += 1;
+        self.write_to_memory(line, now, ports, wheel);
+        self.respond(target, None, now, ports);
+        true
+    }
+
+    /// A write of a whole line that misses and brings the line without fetching it; false where it has to wait.
+    fn write_whole(&mut self, key: Key, now: Cycle, ports: &mut L2Ports<'_>, wheel: &mut Wheel) -> bool {
+        let Some(slot) = self.place(key, now, ports, wheel) else { return false };
+        let target = self.take(ports, now);
+        self.stats.misses += 1;
+        self.write(slot, key.line(), now, ports, wheel);
+        self.respond(target, None, now, ports);
+        true
+    }
+
+    /// Asks memory or the engine for a line that is missing; false where that has to wait.
+    fn fetch(&mut self, key: Key, now: Cycle, ports: &mut L2Ports<'_>, wheel: &mut Wheel) -> bool {
         if self.mshrs.is_full() {
             return false;
         }
@@ -178,7 +240,7 @@ impl L2Slice {
         }
         let target = self.take(ports, now);
         self.stats.misses += 1;
-        let tag = self.mshrs.allocate(key, target);
+        let tag = self.mshrs.allocate(key, Some(target));
         if key.is_sparse() {
             let request = SparseRequest { line: key.line(), tag };
             ports.to_engine.send_after(self.tag_latency, request, now, wheel);

@@ -4,12 +4,16 @@
 //! flag to it.
 
 pub mod address;
+mod banks;
+pub mod cache;
 pub mod controller;
 pub mod dram;
 pub mod l1;
 pub mod l2;
 pub mod mshr;
 pub mod params;
+mod replacement;
+pub mod replay;
 pub mod request;
 pub mod tags;
 pub mod translation;

@@ -17,71 +17,122 @@ pub struct Target {
     pub arrived: Cycle,
 }
 
+/// What a request finds when it asks for a line that the cache does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnItsWay {
+    /// The line is not on its way.
+    No,
+    /// It is, and the request may wait for it in this register.
+    Yes(u32),
+    /// It is, but as many wait for it as may.
+    Crowded,
+}
+
 /// The registers of one cache.
 #[derive(Debug)]
 pub struct Mshrs {
-    keys: Vec<Key>,
-    targets: Vec<Vec<Target>>,
-    used: usize,
+    /// What others may wait for, by register: none where it is free, or used alone.
+    shared: Vec<Key>,
+    registers: Vec<Register>,
+    free: Vec<u32>,
+    /// Requests that may wait in a register.
+    targets: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Register {
+    /// None where the register is free.
+    key: Key,
+    targets: Vec<Target>,
 }
 
 impl Mshrs {
-    /// `count` free registers.
-    pub fn new(count: usize) -> Self {
-        Self { keys: vec![Key::NONE; count], targets: vec![Vec::new(); count], used: 0 }
+    /// `count` free registers in each of which `targets` requests may wait; 0: any number.
+    pub fn new(count: usize, targets: u32) -> Self {
+        Self {
+            shared: vec![Key::NONE; count],
+            registers: vec![Register { key: Key::NONE, targets: Vec::new() }; count],
+            free: (0..count as u32).rev().collect(),
+            targets: if targets == 0 { usize::MAX } else { targets as usize },
+        }
     }
 
-    /// The register of a line on its way.
+    /// Whether a line is on its way, for everyone who asks.
     #[inline]
-    pub fn find(&self, key: Key) -> Option<u32> {
-        self.keys.iter().position(|k| *k == key).map(|i| i as u32)
+    pub fn find(&self, key: Key) -> OnItsWay {
+        let Some(register) = self.shared.iter().position(|k| *k == key) else { return OnItsWay::No };
+        if self.registers[register].targets.len() < self.targets {
+            OnItsWay::Yes(register as u32)
+        } else {
+            OnItsWay::Crowded
+        }
     }
 
     /// Whether every register is in use.
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.used == self.keys.len()
+        self.free.is_empty()
     }
 
-    /// Takes a free register for a line; there must be one.
-    pub fn allocate(&mut self, key: Key, target: Target) -> u32 {
-        let free = self.find(Key::NONE).unwrap_or_else(|| panic!("MSHRs: no free register"));
-        self.keys[free as usize] = key;
-        self.used += 1;
-        self.targets[free as usize].push(target);
-        free
+    /// Takes a free register, which there must be, for a line that others may wait for too; `None` where
+    /// nobody waits for it yet.
+    pub fn allocate(&mut self, key: Key, target: Option<Target>) -> u32 {
+        let register = self.take(key);
+        self.shared[register as usize] = key;
+        self.registers[register as usize].targets.extend(target);
+        register
+    }
+
+    /// The same for a line that passes the cache by: nobody else finds it.
+    pub fn allocate_alone(&mut self, key: Key, target: Target) -> u32 {
+        let register = self.take(key);
+        self.registers[register as usize].targets.push(target);
+        register
+    }
+
+    fn take(&mut self, key: Key) -> u32 {
+        let register = self.free.pop().unwrap_or_else(|| panic!("MSHRs: no free register"));
+        self.registers[register as usize].key = key;
+        register
     }
 
     /// Adds a request to those that wait for a line.
     pub fn merge(&mut self, register: u32, target: Target) {
-        self.targets[register as usize].push(target);
+        self.registers[register as usize].targets.push(target);
     }
 
     /// The line of a register in use.
     pub fn key(&self, register: u32) -> Key {
-        self.keys[register as usize]
+        self.registers[register as usize].key
+    }
+
+    /// Whether the line of `register` passes the cache by.
+    pub fn is_alone(&self, register: u32) -> bool {
+        self.shared[register as usize] == Key::NONE
     }
 
     /// Those that wait for the line of `register`.
     pub fn targets(&self, register: u32) -> &[Target] {
-        &self.targets[register as usize]
+        &self.registers[register as usize].targets
     }
 
     /// Frees a register.
     pub fn release(&mut self, register: u32) {
-        assert!(self.keys[register as usize] != Key::NONE, "MSHRs: register {register} released twice");
-        self.keys[register as usize] = Key::NONE;
-        self.targets[register as usize].clear();
-        self.used -= 1;
+        let freed = &mut self.registers[register as usize];
+        assert!(freed.key != Key::NONE, "MSHRs: register {register} released twice");
+        freed.key = Key::NONE;
+        freed.targets.clear();
+        self.shared[register as usize] = Key::NONE;
+        self.free.push(register);
     }
 
     /// Registers in use.
     pub fn in_use(&self) -> usize {
-        self.used
+        self.registers.len() - self.free.len()
     }
 
     /// The lines on their way, for reports.
     pub fn outstanding(&self) -> impl Iterator<Item = Key> + '_ {
-        self.keys.iter().copied().filter(|k| *k != Key::NONE)
+        self.registers.iter().map(|register| register.key).filter(|k| *k != Key::NONE)
     }
 }

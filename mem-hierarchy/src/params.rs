@@ -2,10 +2,47 @@
 //!
 //! Defaults are the `mi6` machine's.
 
-use sim_core::params::{Bytes, any, power_of_two, range};
+use sim_core::params::{Bytes, any, power_of_two, range, zero_or};
+
+sim_core::named_values! {
+    /// Which line of a full set leaves for a new one; [`crate::tags`] fills empty ways first.
+    pub enum Replacement {
+        /// The least recently used one.
+        Lru = "lru",
+        /// The one that a binary tree of uses points to.
+        Plru = "plru",
+        /// Static re-reference interval prediction, hit priority, two bits (SRRIP-HP).
+        Rrip = "rrip",
+        /// One drawn at random, the same on every machine.
+        Random = "random",
+    }
+}
+
+sim_core::named_values! {
+    /// What becomes of a write to a line that the cache holds.
+    pub enum WritePolicy {
+        /// It goes on to the next level at once.
+        Through = "through",
+        /// It stays until the line leaves.
+        Back = "back",
+    }
+}
+
+sim_core::named_values! {
+    /// Which accesses that miss leave nothing behind in L1 and share their lines with nobody on the way.
+    pub enum Bypass {
+        /// None.
+        None = "none",
+        /// Reads of plain lines.
+        Reads = "reads",
+        /// All, writes and reads of compacted lines too.
+        All = "all",
+    }
+}
 
 sim_core::parameters! {
-    /// L1 vector cache, one a compute unit: write-through, no write-allocate, lines of 64 bytes, LRU.
+    /// L1 vector cache, one a compute unit, of lines of 64 bytes. Caches of different compute units are not
+    /// kept coherent: with `write = "back"` a line is seen by others once it has left.
     pub struct L1 {
         /// Capacity of the data array.
         size: Bytes = Bytes::kib(16), "", power_of_two(Bytes::kib(1), Bytes::mib(4));
@@ -23,12 +60,25 @@ sim_core::parameters! {
         requests_per_cycle: u32 = 4, "a cycle", range(1, 64);
         /// Lines sent to the compute unit in a cycle: so many that hit, and so many that come from L2.
         lines_per_cycle: u32 = 1, "a cycle", range(1, 64);
+        /// Which line of a full set leaves for a new one.
+        replacement: Replacement = Replacement::Lru, "", any();
+        /// Whether a write goes on to L2 at once or stays until its line leaves.
+        write: WritePolicy = WritePolicy::Through, "", any();
+        /// Whether a write that misses brings its line. One of a whole line does not fetch it.
+        write_allocate: bool = false, "", any();
+        /// Consecutive lines under one tag; a miss brings its own line only.
+        sectors: u32 = 1, "lines", power_of_two(1, 8);
+        /// Accesses that pass L1 by where they miss.
+        bypass: Bypass = Bypass::None, "", any();
+        /// Banks of the tags, interleaved by line: each looks up one request a cycle. 0: no conflicts.
+        banks: u32 = 0, "", zero_or(1, 64);
+        /// Requests that may wait for one outstanding line; further ones hold the queue. 0: any number.
+        mshr_targets: u32 = 0, "", zero_or(1, 1_024);
     }
 }
 
 sim_core::parameters! {
-    /// L2: address-interleaved slices, write-back, write-allocate, lines of 64 bytes, LRU. A write of a
-    /// whole line does not fetch it.
+    /// L2: address-interleaved slices, of lines of 64 bytes.
     pub struct L2 {
         /// Capacity of all slices together.
         size: Bytes = Bytes::mib(2), "", power_of_two(Bytes::kib(16), Bytes::mib(256));
@@ -46,6 +96,19 @@ sim_core::parameters! {
         mshrs: u32 = 64, "", range(1, 4_096);
         /// Tag look-ups of a slice in a cycle.
         requests_per_cycle: u32 = 1, "a cycle", range(1, 64);
+        /// Which line of a full set leaves for a new one.
+        replacement: Replacement = Replacement::Lru, "", any();
+        /// Whether a write goes on to memory at once or stays until its line leaves.
+        write: WritePolicy = WritePolicy::Back, "", any();
+        /// Whether a write that misses brings its line. One of a whole line does not fetch it.
+        write_allocate: bool = true, "", any();
+        /// Consecutive lines under one tag; a miss brings its own line only. Blocks longer than `interleave`
+        /// fill only in part, their other lines being another slice's.
+        sectors: u32 = 1, "lines", power_of_two(1, 8);
+        /// Banks of a slice's tags, interleaved by line: each looks up one request a cycle. 0: no conflicts.
+        banks: u32 = 0, "", zero_or(1, 64);
+        /// Requests that may wait for one outstanding line; further ones hold the queue. 0: any number.
+        mshr_targets: u32 = 0, "", zero_or(1, 1_024);
     }
 }
 

@@ -4,6 +4,7 @@
 //! nothing of simulators, kernels or configurations: a result file written by an older program can be shown.
 
 pub mod csv;
+pub mod memory;
 pub mod record;
 pub mod store;
 pub mod table;

@@ -8,7 +8,7 @@ use super::workload::{Kind, Source};
 /// A contradiction between parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Conflict {
-    /// The parameters that contradict each other. The message points at the first of them that was said.
+    /// The parameters that contradict each other. The message points at the one that was said last.
     pub(crate) paths: Vec<String>,
     /// What is wrong, and what would be right.
     pub(crate) message: String,
@@ -109,8 +109,9 @@ fn layers_can_be_computed(experiment: &Experiment) -> Vec<Conflict> {
         let path = |field: &str| format!("workload.layers[{i}].{field}");
         if let Err(message) = workload.convolution(layer) {
             let message = format!("layer `{}`: {message}", layer.name);
-            conflicts
-                .push(conflict(&["workload.activations", &path("activations"), &path("filter")], message));
+            let fields = ["activations", "filter", "groups", "stride", "pad", "height", "width"];
+            let paths = ["workload.activations".to_owned()].into_iter().chain(fields.map(path)).collect();
+            conflicts.push(Conflict { paths, message });
         }
     }
     conflicts

@@ -2,6 +2,8 @@
 //!
 //! To add one: put the file into `configs/` and a line into its table here; a test reads every one.
 
+use workloads::network::{self, NETWORKS, Network};
+
 use super::problem;
 
 /// A GPU or an experiment.
@@ -66,12 +68,28 @@ pub(crate) const RECORDINGS: &[Recording] =
 
 /// The GPU called `name`, or a message that names the nearest.
 pub(crate) fn gpu(name: &str) -> Result<&'static Embedded, String> {
-    find(GPUS, "GPU", name)
+    GPUS.iter().find(|gpu| gpu.name == name).ok_or_else(|| {
+        let known = GPUS.iter().map(|gpu| gpu.name);
+        format!("unknown GPU `{name}`{}", problem::suggestion(name, known))
+    })
 }
 
-/// The experiment called `name`, or a message that names the nearest.
-pub(crate) fn experiment(name: &str) -> Result<&'static Embedded, String> {
-    find(EXPERIMENTS, "experiment", name)
+/// What may stand where an experiment is named.
+pub(crate) enum Named {
+    /// An experiment of [`EXPERIMENTS`].
+    Experiment(&'static Embedded),
+    /// A network, all its layers. No experiment has its name.
+    Network(&'static Network),
+}
+
+/// The experiment or network called `name`, or a message that names the nearest.
+pub(crate) fn experiment(name: &str) -> Result<Named, String> {
+    let experiment = EXPERIMENTS.iter().find(|experiment| experiment.name == name).map(Named::Experiment);
+    experiment.or_else(|| network::find(name).map(Named::Network)).ok_or_else(|| {
+        let experiments = EXPERIMENTS.iter().map(|experiment| experiment.name);
+        let known = experiments.chain(NETWORKS.iter().map(|network| network.name));
+        format!("unknown experiment `{name}`{}", problem::suggestion(name, known))
+    })
 }
 
 /// The recording called `name`, or a message that names the nearest.
@@ -79,12 +97,5 @@ pub(crate) fn recording(name: &str) -> Result<&'static Recording, String> {
     RECORDINGS.iter().find(|recording| recording.name == name).ok_or_else(|| {
         let known = RECORDINGS.iter().map(|recording| recording.name);
         format!("unknown recording `{name}`{}", problem::suggestion(name, known))
-    })
-}
-
-fn find(table: &'static [Embedded], what: &str, name: &str) -> Result<&'static Embedded, String> {
-    table.iter().find(|embedded| embedded.name == name).ok_or_else(|| {
-        let known = table.iter().map(|embedded| embedded.name);
-        format!("unknown {what} `{name}`{}", problem::suggestion(name, known))
     })
 }

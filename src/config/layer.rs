@@ -39,6 +39,11 @@ impl Layer {
         Ok(Self { at, value, origin })
     }
 
+    /// Values that the program makes, shown in messages as `name`.
+    pub(crate) fn made(name: &str, value: Value) -> Self {
+        Self { at: Path::default(), value, origin: Origin::Flag(name.to_owned()) }
+    }
+
     /// An argument of the command line, shown in messages as `flag`.
     pub(crate) fn flag(flag: &str, at: &str, value: Value) -> Result<Self, Problem> {
         let Some(at) = Path::parse(at) else {

@@ -19,6 +19,7 @@ pub(crate) mod experiment;
 pub(crate) mod id;
 pub(crate) mod layer;
 pub(crate) mod mode;
+mod network;
 pub(crate) mod path;
 pub(crate) mod problem;
 pub(crate) mod scan;
@@ -31,6 +32,7 @@ use std::path::Path as FilePath;
 use serde_json::{Value, json};
 use sim_core::params::{Group, Row, Violation};
 
+use embedded::Named;
 pub(crate) use experiment::Experiment;
 use layer::{Layer, Part};
 use path::{Path, Step};
@@ -40,7 +42,7 @@ use workload::{LayerSpec, Layers};
 /// What was asked for on the command line.
 #[derive(Debug, Default)]
 pub(crate) struct Request {
-    /// Experiment: a path or a name; none means the quickstart.
+    /// Experiment: a path, an experiment's name or a network's; none means the quickstart.
     pub(crate) experiment: Option<String>,
     /// Values of flags other than `--set`.
     pub(crate) flags: Vec<Flag>,
@@ -102,13 +104,20 @@ pub(crate) fn rows(experiment: &Experiment) -> Vec<Row> {
 
 // Layers -------------------------------------------------------------------------------------------------
 
-/// The experiment: a file where there is one of that path, else an embedded one.
+/// The experiment: a file where there is one of that path, else an embedded one, else a network.
 fn experiment_layer(asked: Option<&str>) -> Result<Layer, Problems> {
     let asked = asked.unwrap_or(embedded::EXPERIMENTS[0].name);
     let path = FilePath::new(asked);
     if !looks_like_a_path(path) {
-        let found = embedded::experiment(asked).map_err(nowhere)?;
-        return Layer::file(found.path, found.text, Path::default());
+        return match embedded::experiment(asked).map_err(nowhere)? {
+            Named::Experiment(found) => Layer::file(found.path, found.text, Path::default()),
+            Named::Network(found) => {
+                let name = format!("network {asked}");
+                let value =
+                    network::experiment(found).map_err(|message| nowhere(format!("{name}: {message}")))?;
+                Ok(Layer::made(&name, value))
+            }
+        };
     }
     let mut layer = Layer::file(asked, &read_ron(path).map_err(nowhere)?, Path::default())?;
     layer.anchor_inputs(path.parent().unwrap_or(FilePath::new("")));
@@ -425,7 +434,7 @@ fn range_problems(experiment: &Experiment, merged: &Value, layers: &[Layer]) -> 
 fn conflict_problems(experiment: &Experiment, layers: &[Layer]) -> Vec<Problem> {
     let problem = |conflict: checks::Conflict| {
         let paths: Vec<Path> = conflict.paths.iter().filter_map(|path| Path::parse(path)).collect();
-        let said = paths.iter().find(|path| is_said(path, layers));
+        let said = last_said(&paths, layers);
         let nearest = || paths.iter().max_by_key(|path| said_start(path, layers).0.len());
         let place = said.or_else(nearest).map_or(Place::Nowhere, |path| place_of(path, layers));
         Problem { place, message: conflict.message }
@@ -457,6 +466,11 @@ fn said_start(path: &Path, layers: &[Layer]) -> Path {
 
 fn is_said(path: &Path, layers: &[Layer]) -> bool {
     layers.iter().any(|layer| layer.get(path).is_some())
+}
+
+/// The one of `paths` that the latest layer says; of several, the first.
+fn last_said<'a>(paths: &'a [Path], layers: &[Layer]) -> Option<&'a Path> {
+    layers.iter().rev().find_map(|layer| paths.iter().find(|path| layer.get(path).is_some()))
 }
 
 fn nowhere(message: String) -> Problems {

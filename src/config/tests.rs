@@ -2,6 +2,8 @@
 
 use serde_json::json;
 use sim_core::params::Bytes;
+use workloads::layer::ConvLayer;
+use workloads::network::NETWORKS;
 
 use super::*;
 use crate::config::workload::{Source, Task};
@@ -57,6 +59,59 @@ fn every_embedded_experiment_resolves_on_every_gpu() {
             assert!(!resolved.experiment.workload.tasks().is_empty(), "{}", experiment.name);
         }
     }
+}
+
+#[test]
+fn every_network_resolves_and_none_has_an_experiments_name() {
+    for network in NETWORKS {
+        let resolved = resolved(network.name, &[]);
+        assert_eq!(resolved.experiment.name, network.name);
+        assert_eq!(resolved.experiment.workload.batch, 1);
+        let layers = network.graph(1).unwrap().layers();
+        assert_eq!(resolved.experiment.workload.tasks().len(), layers.len(), "{}", network.name);
+        assert!(embedded::EXPERIMENTS.iter().all(|other| other.name != network.name), "{}", network.name);
+    }
+}
+
+/// A network says of its layers what the experiments of the same layers say.
+#[test]
+fn networks_agree_with_the_experiments_of_their_layers() {
+    let shapes = |experiment: &str, set: &str| -> Vec<ConvLayer> {
+        let tasks = resolved(experiment, &[set]).experiment.workload.tasks();
+        let layers = tasks.into_iter().map(|task| match task {
+            Task::Convolution(task) => ConvLayer { name: String::new(), ..task.layer },
+            other => panic!("{other:?}"),
+        });
+        layers.collect()
+    };
+    let alexnet = shapes("alexnet", "workload.layer=");
+    assert_eq!(shapes("alexnet-torchvision", "workload.layer=conv2,conv3,conv4,conv5"), alexnet);
+    assert_eq!(
+        shapes("resnet10-cifar10", "workload.layer=layer4.0.conv2"),
+        shapes("layer-a", "workload.layer=")
+    );
+    assert_eq!(shapes("vgg11-cifar10", "workload.layer=conv5_1"), shapes("layer-c", "workload.layer="));
+}
+
+#[test]
+fn groups_divide_their_layer() {
+    let tasks =
+        resolved("alexnet-2012", &["workload.layer=conv2", "workload.images=2"]).experiment.workload.tasks();
+    let [Task::Convolution(layer)] = &tasks[..] else { panic!("{tasks:?}") };
+    assert_eq!((layer.groups, layer.layer.channels, layer.layer.filters), (2, 48, 128));
+    let groups = tasks[0].products();
+    let names: Vec<&str> = groups.iter().map(Task::name).collect();
+    assert_eq!(names, ["conv2 1/2", "conv2 2/2"]);
+    let inputs = groups.iter().map(|group| match group {
+        Task::Convolution(group) => group.activations(0).unwrap(),
+        other => panic!("{other:?}"),
+    });
+    let [first, second] = &inputs.collect::<Vec<_>>()[..] else { panic!("two groups") };
+    assert_eq!((first.shape().channels, second.shape().channels), (48, 48));
+    assert_ne!(first.values(), second.values(), "each group has channels of its own");
+    // Without groups a task is its only product.
+    let whole = resolved("quickstart", &[]).experiment.workload.tasks();
+    assert_eq!(whole[0].products(), whole);
 }
 
 #[test]
@@ -230,9 +285,10 @@ fn problems_of_flags_name_the_flag() {
         ("workload.clustered.a=2.5", "go together"),
         ("modes=[]", "--set modes=[]: modes is empty"),
         ("modes=[\"dense\", \"dense\"]", "names `dense` twice"),
-        ("workload.kind=relu", "a ReLU has no mode `spartan`"),
         ("gpu.l1.size=NaN", "`NaN` is not a finite number"),
         ("gpu=[]", "gpu = [...]: expected a group"),
+        ("workload.kind=relu", "--set workload.kind=relu: a ReLU has no mode `spartan`"),
+        ("workload.layers[0].groups=5", "--set workload.layers[0].groups=5: layer `conv3`: groups = 5"),
     ] {
         let message = refused("quickstart", &[set]);
         assert!(message.contains(expected), "{set}: {expected}\nnot in\n{message}");

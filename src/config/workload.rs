@@ -54,7 +54,7 @@ sim_core::parameters! {
         elements: u64 = 262_144, "", range(1, 1 << 32);
         /// How zeros cluster in generated activations of source "clustered".
         clustered: group Clustered;
-        /// The layers, each (name, filter, stride, pad, height, width, activations, sparsity).
+        /// The layers, each (name, filter, groups, stride, pad, height, width, activations, sparsity).
         layers: group Layers;
     }
 }
@@ -81,8 +81,10 @@ sim_core::parameters! {
     pub struct LayerSpec {
         /// Name, as `--layers` takes it.
         name: String = String::new(), "", any();
-        /// Filters as "KxCxRxS": count, channels, height, width.
+        /// Filters as "KxCxRxS": count in all groups, channels of one group, height, width.
         filter: FilterText = FilterText(None), "", any();
+        /// Groups that channels and filters divide into; each runs as a product of its own.
+        groups: u32 = 1, "groups", range(1, 65_536);
         /// Pixels from one window to the next.
         stride: u32 = 1, "pixels", range(1, 64);
         /// Zeros around the input on each side.
@@ -124,11 +126,15 @@ pub(crate) enum Task {
     },
 }
 
-/// A convolution layer with everything decided.
+/// A convolution layer with everything decided, or one group of it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ConvolutionTask {
-    /// Its shape.
+    /// The shape of one group.
     pub(crate) layer: ConvLayer,
+    /// Groups of the layer.
+    pub(crate) groups: u32,
+    /// The one of them that runs, counted from 0.
+    pub(crate) group: u32,
     /// Images of the batch.
     pub(crate) batch: u32,
     /// Where its input comes from.
@@ -170,6 +176,14 @@ impl Task {
         }
     }
 
+    /// What runs one by one: the task, or each group of a layer with groups, called "NAME 1/GROUPS" and so on.
+    pub(crate) fn products(&self) -> Vec<Self> {
+        match self {
+            Self::Convolution(task) if task.groups > 1 => task.each_group().map(Self::Convolution).collect(),
+            _ => vec![self.clone()],
+        }
+    }
+
     /// Rows of B; 0 where there is no matrix multiplication.
     pub(crate) fn k(&self) -> u32 {
         match self {
@@ -181,8 +195,34 @@ impl Task {
 }
 
 impl ConvolutionTask {
-    /// The layer's input: at most as many distinct images as the batch has.
+    /// Whether the one window is the whole input: a fully connected layer.
+    pub(crate) fn is_fully_connected(&self) -> bool {
+        let ConvLayer { height, width, kernel_h, kernel_w, pad, .. } = self.layer;
+        pad == 0 && (height, width) == (kernel_h, kernel_w)
+    }
+
+    fn each_group(&self) -> impl Iterator<Item = Self> {
+        (0..self.groups).map(|group| {
+            let mut task = Self { group, ..self.clone() };
+            task.layer.name = format!("{} {}/{}", self.layer.name, group + 1, self.groups);
+            task
+        })
+    }
+
+    /// The group's input: at most as many distinct images as the batch has.
     pub(crate) fn activations(&self, seed: u64) -> Result<Activations, String> {
+        let all = self.activations_of_all_groups(seed)?;
+        if self.groups == 1 {
+            return Ok(all);
+        }
+        let Shape { images, height, width, .. } = all.shape();
+        let shape = Shape { images, channels: self.layer.channels, height, width };
+        let first = self.group as usize * shape.image_len();
+        let values = (0..images).flat_map(|image| &all.image(image)[first..][..shape.image_len()]);
+        Ok(Activations::new(shape, values.copied().collect()))
+    }
+
+    fn activations_of_all_groups(&self, seed: u64) -> Result<Activations, String> {
         match &self.source {
             Source::Embedded(recording) => {
                 self.fitting(Array::from_bytes(recording.name, recording.bytes).map_err(|e| e.to_string())?)
@@ -218,10 +258,10 @@ impl ConvolutionTask {
         ))
     }
 
-    /// The shape of `images` images of the input, or of the whole batch where that is fewer.
+    /// The shape of `images` images of the layer's input, or of the whole batch where that is fewer.
     fn shape(&self, images: u32) -> Shape {
         let ConvLayer { channels, height, width, .. } = self.layer;
-        Shape { images: images.min(self.batch), channels, height, width }
+        Shape { images: images.min(self.batch), channels: channels * self.groups, height, width }
     }
 }
 
@@ -267,10 +307,16 @@ impl Workload {
     /// `layer` with everything decided, or why it cannot be.
     pub(crate) fn convolution(&self, layer: &LayerSpec) -> Result<ConvolutionTask, String> {
         let filter = layer.filter.0.ok_or("a filter \"KxCxRxS\" is missing, such as \"192x64x5x5\"")?;
+        let groups = layer.groups;
+        if groups == 0 || filter.filters % groups > 0 || filter.channels.checked_mul(groups).is_none() {
+            return Err(format!("groups = {groups}: the filters {filter} do not divide into so many"));
+        }
+        let filter = Filter { filters: filter.filters / groups, ..filter };
         let size = (layer.height, layer.width);
         let shape = ConvLayer::new(&layer.name, size, filter, layer.stride, layer.pad)
             .map_err(|error| error.message)?;
-        Ok(ConvolutionTask { layer: shape, batch: self.batch, source: self.source(layer)? })
+        let source = self.source(layer)?;
+        Ok(ConvolutionTask { layer: shape, groups, group: 0, batch: self.batch, source })
     }
 
     /// The names in `layer`.

@@ -7,6 +7,7 @@ pub mod im2col;
 pub mod kernels;
 pub mod layer;
 pub mod matrix;
+pub mod network;
 pub mod npy;
 pub mod params;
 pub mod random;

@@ -9,7 +9,7 @@ use gpu_model::KernelReport;
 use gpu_model::gpu::{Execution, Gpu, RunOptions};
 use gpu_model::instruction::{ANY, Instruction, Op, VectorAccess};
 use gpu_model::params::Machine;
-use mem_hierarchy::dram::Preset;
+use mem_hierarchy::dram::{Preset, Refresh};
 use proptest::prelude::*;
 use sim_core::TickOrder;
 use sim_core::params::{Bytes, Hertz};
@@ -91,7 +91,8 @@ fn program() -> impl Strategy<Value = Program> {
 fn machine() -> impl Strategy<Value = Machine> {
     let shape = (1u32..5, 0u32..3, 0u32..3, 0u32..7);
     let queues = (1u32..4, 1u32..6, 1u32..6, 1u32..6);
-    let memory = (prop::sample::select(Preset::ALL), 1u32..40, 1u32..40, 1u64..9, any::<bool>());
+    let refresh = prop::sample::select(Refresh::ALL);
+    let memory = (prop::sample::select(Preset::ALL), 1u32..40, 1u32..40, 1u64..9, refresh);
     (shape, queues, memory, any::<bool>()).prop_map(
         |(
             (cus, slices, shared, interleave),
@@ -120,7 +121,7 @@ fn machine() -> impl Strategy<Value = Machine> {
             gpu.dram.write_queue = writes;
             gpu.dram.write_high_watermark = writes.div_ceil(2).max(1);
             gpu.dram.write_low_watermark = writes / 4;
-            gpu.dram.refresh = refresh;
+            gpu.dram.refresh = refresh.to_owned();
             machine
         },
     )

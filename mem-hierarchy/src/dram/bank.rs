@@ -21,6 +21,8 @@ pub(super) struct Bank {
     /// Otherwise every turn would throw away the rows just opened: 4 % more ACTs and 4 % less
     /// bandwidth in random traffic with 30 % writes.
     pub(super) claim: SlotId,
+    /// Whether a refresh of the bank is due: it takes no requests until that has been issued.
+    pub(super) refresh_due: bool,
 }
 
 /// What the next burst of a bank counts as.
@@ -34,14 +36,14 @@ pub(super) enum Opened {
     AfterConflict,
 }
 
-/// What a bank wants: the kind of command and the request that it is for.
+/// What a bank wants: the kind of command and the request that it is for ([`NONE`] for a refresh).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wish {
     pub(super) gate: Gate,
     pub(super) slot: SlotId,
     /// Group of the bank.
     pub(super) group: u8,
-    /// Age of the request.
+    /// Age of the request; of a refresh, less than every request's.
     pub(super) age: u64,
     /// The earliest tick as far as the bank itself goes; its group has to be asked besides.
     pub(super) ready: u64,
@@ -57,7 +59,8 @@ pub(super) struct HitRule {
 }
 
 impl Bank {
-    pub(super) const IDLE: Self = Self { open_row: CLOSED, streak: 0, opened: Opened::Before, claim: NONE };
+    pub(super) const IDLE: Self =
+        Self { open_row: CLOSED, streak: 0, opened: Opened::Before, claim: NONE, refresh_due: false };
 
     /// The kind of command that the bank wants next and the request that it is for, the requests of list
     /// `kind` being served.
@@ -69,6 +72,10 @@ impl Bank {
         kind: usize,
         rule: &HitRule,
     ) -> Option<(Gate, SlotId)> {
+        if self.refresh_due {
+            let gate = if self.open_row == CLOSED { Gate::RefreshBank } else { Gate::Precharge };
+            return Some((gate, NONE));
+        }
         if self.claim != NONE {
             return Some((column_gate(queue, self.claim), self.claim));
         }

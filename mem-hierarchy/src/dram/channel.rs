@@ -15,9 +15,10 @@
 //! else ACT or PRE); it takes the wish that can be met first, the oldest of several. Column commands and
 //! ACT and PRE are planned apart; where they share a bus, a column command goes first.
 //!
-//! Refresh: when one is due nothing else is issued, the rows are closed (PREA), REF follows. Refreshes
-//! that fall into idle time need no wake-up: the next call makes up for them, at the ticks at which they
-//! would have been issued.
+//! Refresh of all banks: when one is due nothing else is issued, the rows are closed (PREA), REF follows.
+//! Refresh of single banks: the bank whose turn it is wants PRE and REFpb before all else, and the others go
+//! on. Refreshes that fall into idle time need no wake-up: the next call makes up for them, at the ticks at
+//! which they would have been issued.
 
 use std::collections::VecDeque;
 
@@ -25,8 +26,9 @@ use super::LINE_BYTES;
 use super::address::AddressMap;
 use super::bank::{Bank, CLOSED, HitRule, Opened, Wish};
 use super::ideal::Ideal;
-use super::params::{Dram, PagePolicy, Scheduler};
+use super::params::{Dram, Mapping, PagePolicy, Scheduler};
 use super::queue::{NONE, Queue, Slot, SlotId};
+use super::refresh::{NEVER, Refreshes, Round};
 use super::standards::Standard;
 use super::stats::ChannelStats;
 use super::timing::{Command, Gate, Gates};
@@ -47,7 +49,7 @@ pub struct LoggedCommand {
     pub bank_group: u32,
     /// Bank of the group; 0 for commands to all banks.
     pub bank: u32,
-    /// Row that is open, or opened; 0 for PREA and REF.
+    /// Row that is open, or opened; 0 for PREA, REF and REFpb.
     pub row: u32,
 }
 
@@ -166,9 +168,6 @@ impl Channel {
     }
 }
 
-/// Later than every tick.
-const NEVER: u64 = u64::MAX;
-
 /// A command that has been chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Plan {
@@ -220,8 +219,7 @@ struct Controller {
     /// Bursts of a line.
     bursts: u8,
     auto_precharge: bool,
-    /// Tick of the next refresh; [`NEVER`] without.
-    refresh_due: u64,
+    refresh: Refreshes,
     open_banks: u32,
     controller_latency: u64,
     log: Option<Vec<LoggedCommand>>,
@@ -243,14 +241,20 @@ impl Controller {
         let banks = standard.banks.total();
         assert!(banks <= MAX_BANKS, "{}: {banks} banks, at most {MAX_BANKS} are modelled", standard.name);
         let high = (dram.write_high_watermark.min(dram.write_queue)).max(1) as usize;
-        let refreshed = dram.refresh && standard.timings.refi > 0;
+        let mapping = match dram.mapping {
+            Mapping::Preset => standard.mapping,
+            chosen => chosen,
+        };
+        let refresh = Refreshes::new(dram, standard);
+        let mut rules = standard.timings.rules();
+        rules.retain(|rule| refresh.concerns(rule));
         let nothing = Wish { gate: Gate::Activate, slot: NONE, group: 0, age: 0, ready: 0 };
         let mut controller = Self {
             standard,
-            map: AddressMap::new(standard.map, standard.banks, standard.row_bytes),
+            map: AddressMap::new(mapping, dram.hashing, standard.banks, standard.row_bytes),
             queue: Queue::new(dram.read_queue as usize, dram.write_queue as usize, banks, by_kind, window),
             banks: vec![Bank::IDLE; banks].into(),
-            gates: Gates::new(standard.banks, &standard.timings.rules()),
+            gates: Gates::new(standard.banks, &rules),
             wishes: [nothing; MAX_BANKS],
             column_wishes: 0,
             row_wishes: 0,
@@ -267,7 +271,7 @@ impl Controller {
             hit_rule: HitRule { hits_first: by_kind, cap: dram.row_hit_cap },
             bursts: standard.bursts_per_line() as u8,
             auto_precharge: page_policy == PagePolicy::Closed,
-            refresh_due: if refreshed { standard.timings.refi } else { NEVER },
+            refresh,
             open_banks: 0,
             controller_latency: u64::from(dram.controller_latency),
             log: None,
@@ -317,10 +321,12 @@ impl Controller {
     fn run(&mut self, now: u64, answers: &mut VecDeque<(u32, u64)>, stats: &mut ChannelStats) {
         while self.next <= now {
             self.now = self.next;
-            if self.next >= self.refresh_due {
-                self.refresh_step(now, stats);
-            } else {
+            if self.next < self.refresh.due {
                 self.issue_planned(answers, stats);
+            } else if let Some(round) = self.refresh.round {
+                self.refresh_bank_due(round, now, stats);
+            } else {
+                self.refresh_step(now, stats);
             }
             self.plan();
         }
@@ -341,12 +347,16 @@ impl Controller {
         }
     }
 
-    /// Issues ACT or PRE to a bank.
+    /// Issues ACT, PRE or REFpb to a bank.
     fn issue_row(&mut self, index: usize, stats: &mut ChannelStats) {
         self.row_stale = true;
         let wish = self.wishes[index];
         let bank = &mut self.banks[index];
-        if wish.gate == Gate::Activate {
+        if wish.gate == Gate::RefreshBank {
+            *bank = Bank::IDLE;
+            stats.refreshes += 1;
+            self.send(Command::RefreshBank, index);
+        } else if wish.gate == Gate::Activate {
             bank.open_row = self.queue.slot(wish.slot).row;
             bank.streak = 0;
             bank.claim = wish.slot;
@@ -419,7 +429,26 @@ impl Controller {
         }
     }
 
-    /// One step of a refresh: all rows closed, or the refresh itself.
+    /// The refresh of a bank has come due, which closes the bank to requests. Commands of the present tick
+    /// are still to be planned.
+    fn refresh_bank_due(&mut self, mut round: Round, now: u64, stats: &mut ChannelStats) {
+        if self.is_at_rest() && self.log.is_none() {
+            stats.refreshes += self.refresh.skip_rounds(now);
+        }
+        self.now = self.refresh.due - 1;
+        self.refresh.due += self.refresh.interval;
+        let bank = round.next(|bank| self.queue.has_none_for(bank));
+        self.refresh.round = Some(round);
+        self.banks[bank].refresh_due = true;
+        self.changed(bank);
+    }
+
+    /// Whether nothing waits, no row is open and no refresh is under way.
+    fn is_at_rest(&self) -> bool {
+        self.queue.is_empty() && self.open_banks == 0 && self.row_wishes == 0
+    }
+
+    /// One step of a refresh of all banks: all rows closed, or the refresh itself.
     fn refresh_step(&mut self, now: u64, stats: &mut ChannelStats) {
         if self.open_banks > 0 {
             self.send(Command::PrechargeAll, 0);
@@ -434,17 +463,17 @@ impl Controller {
         for bank in &mut self.banks {
             *bank = Bank::IDLE;
         }
-        let interval = self.standard.timings.refi;
+        let interval = self.refresh.interval;
         // With nothing waiting, the refreshes up to `now` differ in nothing but their number.
-        if self.queue.is_empty() && self.log.is_none() && self.now == self.refresh_due {
-            let more = (now - self.refresh_due) / interval;
+        if self.queue.is_empty() && self.log.is_none() && self.now == self.refresh.due {
+            let more = (now - self.refresh.due) / interval;
             stats.refreshes += more;
-            self.refresh_due += more * interval;
-            self.now = self.refresh_due;
+            self.refresh.due += more * interval;
+            self.now = self.refresh.due;
         }
         self.send(Command::Refresh, 0);
         stats.refreshes += 1;
-        self.refresh_due += interval;
+        self.refresh.due += interval;
         self.changed_all();
     }
 
@@ -453,14 +482,14 @@ impl Controller {
     fn send(&mut self, command: Command, index: usize) {
         self.gates.record(command, index, self.now);
         if let Some(log) = &mut self.log {
-            let to_all = matches!(command, Command::PrechargeAll | Command::Refresh);
+            let rowless = matches!(command, Command::PrechargeAll | Command::Refresh | Command::RefreshBank);
             let banks = self.standard.banks.banks;
             log.push(LoggedCommand {
                 tick: self.now,
                 command,
                 bank_group: (index / banks) as u32,
                 bank: (index % banks) as u32,
-                row: if to_all { 0 } else { self.banks[index].open_row },
+                row: if rowless { 0 } else { self.banks[index].open_row },
             });
         }
     }
@@ -514,7 +543,7 @@ impl Controller {
             gate,
             slot,
             group: self.gates.group_of(index) as u8,
-            age: self.queue.slot(slot).age,
+            age: if slot == NONE { index as u64 } else { self.queue.slot(slot).age },
             ready: self.gates.earliest_in_bank(gate, index),
         };
         if wanted && wish == self.wishes[index] {
@@ -571,8 +600,8 @@ impl Controller {
             assert_eq!((self.column, self.row), anew, "a plan was kept that no longer holds");
         }
         self.next = self.column.tick.min(self.row.tick);
-        if self.next >= self.refresh_due {
-            self.next = self.refresh_tick();
+        if self.next >= self.refresh.due {
+            self.next = if self.refresh.round.is_some() { self.refresh.due } else { self.refresh_tick() };
         }
     }
 
@@ -602,6 +631,6 @@ impl Controller {
         let gate = if self.open_banks > 0 { Gate::Precharge } else { Gate::Refresh };
         let waits_for = |bank: &usize| gate == Gate::Refresh || self.banks[*bank].open_row != CLOSED;
         let gates = (0..self.banks.len()).filter(waits_for).map(|bank| self.gates.earliest(gate, bank));
-        gates.fold(self.refresh_due.max(self.now + 1), u64::max)
+        gates.fold(self.refresh.due.max(self.now + 1), u64::max)
     }
 }

@@ -22,6 +22,7 @@
 //! - [`address`]: which row, bank and column a line of a channel lies in;
 //! - `bank`: the state of a bank, and the command that it wants next;
 //! - `queue`: requests waiting, in one list a bank;
+//! - `refresh`: when the next refresh is due, and of which bank;
 //! - [`channel`]: the scheduler, which turns the wishes of the banks into a stream of commands;
 //! - `ideal`: the memory without commands, so many requests a clock at a fixed latency;
 //! - [`params`]: what a configuration may say.
@@ -31,8 +32,8 @@
 //! whoever calls it has no influence. A command is scheduled one tick after its request was accepted at
 //! the earliest, so the order of calls within a tick has none either.
 //!
-//! What is absent: power-down and self-refresh, refresh of single banks, ECC, and data. A channel knows
-//! nothing of the address map between channels nor of who asked.
+//! What is absent: power-down and self-refresh, postponed refreshes, refresh of bank pairs, ECC, and
+//! data. A channel knows nothing of the address map between channels nor of who asked.
 
 pub mod address;
 mod bank;
@@ -40,17 +41,20 @@ pub mod channel;
 mod ideal;
 pub mod params;
 mod queue;
+mod refresh;
 pub mod standards;
 mod stats;
 pub mod timing;
 
+#[cfg(test)]
+mod bounds;
 #[cfg(test)]
 mod checker;
 #[cfg(test)]
 mod tests;
 
 pub use channel::{Channel, LoggedCommand, clock_hz};
-pub use params::{Dram, PagePolicy, Preset, Scheduler};
+pub use params::{Dram, Hashing, Mapping, PagePolicy, Preset, Refresh, Scheduler};
 pub use stats::ChannelStats;
 pub use timing::Command;
 

@@ -14,6 +14,9 @@ pub(super) type SlotId = u8;
 /// No slot.
 pub(super) const NONE: SlotId = u8::MAX;
 
+/// Age of the first request. Below it are the ages of refreshes, one a bank, which go before all.
+const FIRST_AGE: u64 = 64;
+
 /// No line: what a free slot holds.
 const NO_LINE: u64 = u64::MAX;
 
@@ -93,7 +96,7 @@ impl Queue {
             window: if window == 0 { total } else { window },
             linked: 0,
             beyond: VecDeque::with_capacity(total),
-            next_age: 0,
+            next_age: FIRST_AGE,
             counts: [0; 2],
         }
     }
@@ -139,6 +142,11 @@ impl Queue {
     #[inline]
     pub(super) fn oldest(&self, bank: usize, kind: usize) -> SlotId {
         self.lists[bank][kind].head
+    }
+
+    /// Whether the scheduler sees no request for a bank.
+    pub(super) fn has_none_for(&self, bank: usize) -> bool {
+        self.lists[bank].iter().all(|list| list.head == NONE)
     }
 
     /// The oldest request for `row` from `from` on, along its list.

@@ -6,6 +6,25 @@
 //! [`Gates`], which keeps, for each bank and each bank group, the earliest tick of each kind of command.
 //! No rule is anywhere else, so a new standard is a new [`Timings`], and a new kind of constraint is a
 //! new line of the table.
+//!
+//! Where the field's names are found, in [`Timings`] unless it says otherwise:
+//!
+//! | name | here |
+//! | --- | --- |
+//! | tRCD, tRCDRD, tRCDWR | `rcd_read`, `rcd_write` |
+//! | tRP, tRAS, tRC | `rp`, `ras`, [`Timings::rc`]: their sum |
+//! | tCL (RL), tCWL (WL) | `cl`, `cwl` |
+//! | BL | `burst` in clocks; `Standard::burst_length` in transfers |
+//! | tCCD_S, tCCD_L | `ccd_s`, `ccd_l`; never below `burst` |
+//! | tRRD_S, tRRD_L, tFAW, t32AW | `rrd_s`, `rrd_l`, `faw`, `aw32` |
+//! | tWR, tRTP | `wr`, `rtp` |
+//! | tWTR_S, tWTR_L | `wtr_s`, `wtr_l` |
+//! | tRTW | [`Timings::rtw`]: the data bus is free, and `rtrs` later |
+//! | tRTRS, tPPD | `rtrs`, `ppd` |
+//! | tREFI, tRFC (tRFCab) | `refi`, `rfc` |
+//! | tREFIpb (tREFISB), tRFCpb (tRFCSB) | [`Timings::refi_bank`]: tREFI over the banks; `rfc_bank` |
+//! | tRREFD | `rrefd` |
+//! | two-clock ACT | `act` |
 
 /// A command on the command bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,11 +45,13 @@ pub enum Command {
     WritePrecharge,
     /// REF: refresh all banks, all of them closed.
     Refresh,
+    /// REFpb (REFSB): refresh one bank, which is closed.
+    RefreshBank,
 }
 
 impl Command {
     /// Every command.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Activate,
         Self::Precharge,
         Self::PrechargeAll,
@@ -39,6 +60,7 @@ impl Command {
         Self::Write,
         Self::WritePrecharge,
         Self::Refresh,
+        Self::RefreshBank,
     ];
 
     /// The name used in data sheets.
@@ -52,6 +74,7 @@ impl Command {
             Self::Write => "WR",
             Self::WritePrecharge => "WRA",
             Self::Refresh => "REF",
+            Self::RefreshBank => "REFpb",
         }
     }
 
@@ -63,6 +86,7 @@ impl Command {
             Self::Read | Self::ReadPrecharge => Gate::Read,
             Self::Write | Self::WritePrecharge => Gate::Write,
             Self::Refresh => Gate::Refresh,
+            Self::RefreshBank => Gate::RefreshBank,
         }
     }
 }
@@ -80,11 +104,13 @@ pub enum Gate {
     Write,
     /// REF.
     Refresh,
+    /// REFpb.
+    RefreshBank,
 }
 
 impl Gate {
     /// How many there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
 
     /// Whether the command moves data, as opposed to opening and closing rows.
     #[inline]
@@ -119,13 +145,16 @@ pub struct Rule {
     pub scope: Scope,
     /// Clocks that must lie between them.
     pub clocks: u64,
-    /// How many `before`s back the rule looks: 1 for the latest.
+    /// How many `before`s back the rule looks: 1 for the latest. A REFpb opens rows within its bank, so
+    /// where more than one ACT is counted, it counts as one.
     pub count: usize,
 }
 
 /// The timings of a memory, in clocks of its command bus. Zero means that there is no such limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timings {
+    /// Clocks that ACT holds the bus of row commands, where more than one. Timings count from the first.
+    pub act: u64,
     /// Clocks that a burst holds the data bus.
     pub burst: u64,
     /// CL: read command to its first data.
@@ -168,6 +197,10 @@ pub struct Timings {
     pub rfc: u64,
     /// tREFI: mean interval of refreshes; zero for a memory that is never refreshed.
     pub refi: u64,
+    /// tRFCpb: refresh of a bank to activate in that bank.
+    pub rfc_bank: u64,
+    /// tRREFD: refresh of a bank to activate, or to refresh, another bank of the rank.
+    pub rrefd: u64,
 }
 
 impl Timings {
@@ -176,10 +209,21 @@ impl Timings {
         self.ras + self.rp
     }
 
+    /// tRTW: read to write. The write's data follow the read's, and the bus turns round between them.
+    pub fn rtw(&self) -> u64 {
+        (self.cl + self.burst + self.rtrs).saturating_sub(self.cwl)
+    }
+
+    /// tREFIpb: mean interval of refreshes that go to one of `banks` banks each.
+    pub fn refi_bank(&self, banks: usize) -> u64 {
+        self.refi / banks as u64
+    }
+
     /// The table of rules.
     pub fn rules(&self) -> Vec<Rule> {
         use Command::{
-            Activate, Precharge, PrechargeAll, Read, ReadPrecharge, Refresh, Write, WritePrecharge,
+            Activate, Precharge, PrechargeAll, Read, ReadPrecharge, Refresh, RefreshBank, Write,
+            WritePrecharge,
         };
         use Scope::{Bank, Channel, Group, OtherRanks, Rank};
         let t = self;
@@ -203,12 +247,16 @@ impl Timings {
             (&[Activate],             Gate::Activate,  Rank,  t.faw,                 4),
             (&[Activate],             Gate::Activate,  Rank,  t.aw32,               32),
             (&[Precharge],            Gate::Precharge, Rank,  t.ppd,                 1),
+            // The bus of row commands, where ACT takes more than its clock.
+            (&[Activate],             Gate::Activate,    Channel, t.act,             1),
+            (&[Activate],             Gate::Precharge,   Channel, t.act,             1),
+            (&[Activate],             Gate::RefreshBank, Channel, t.act,             1),
             // The data bus: bursts follow each other, and it turns round.
             (&[Read, ReadPrecharge],  Gate::Read,  Group,   t.ccd_l.max(t.burst),    1),
             (&[Read, ReadPrecharge],  Gate::Read,  Channel, t.ccd_s.max(t.burst),    1),
             (&[Write, WritePrecharge], Gate::Write, Group,   t.ccd_l.max(t.burst),   1),
             (&[Write, WritePrecharge], Gate::Write, Channel, t.ccd_s.max(t.burst),   1),
-            (&[Read, ReadPrecharge],  Gate::Write, Channel, (t.cl + t.burst + t.rtrs).saturating_sub(t.cwl), 1),
+            (&[Read, ReadPrecharge],  Gate::Write, Channel, t.rtw(),                 1),
             (&[Write, WritePrecharge], Gate::Read,  Group,   write_end + t.wtr_l,    1),
             (&[Write, WritePrecharge], Gate::Read,  Rank,    write_end + t.wtr_s,    1),
             (&[Read, ReadPrecharge],  Gate::Read,  OtherRanks, other_rank,           1),
@@ -222,6 +270,20 @@ impl Timings {
             (&[WritePrecharge],       Gate::Refresh,  Channel, write_end + t.wr + t.rp, 1),
             (&[Refresh],              Gate::Activate, Channel, t.rfc,                1),
             (&[Refresh],              Gate::Refresh,  Channel, t.rfc,                1),
+            // Refresh of a bank: that bank closed before and busy during; to the others it is an ACT that
+            // keeps a distance of its own.
+            (&[Precharge],            Gate::RefreshBank, Bank, t.rp,                 1),
+            (&[Activate],             Gate::RefreshBank, Bank, t.rc(),               1),
+            (&[ReadPrecharge],        Gate::RefreshBank, Bank, t.rtp + t.rp,         1),
+            (&[WritePrecharge],       Gate::RefreshBank, Bank, write_end + t.wr + t.rp, 1),
+            (&[RefreshBank],          Gate::Activate,    Bank, t.rfc_bank,           1),
+            (&[RefreshBank],          Gate::RefreshBank, Bank, t.rfc_bank,           1),
+            (&[Activate],             Gate::RefreshBank, Group, t.rrd_l,             1),
+            (&[Activate],             Gate::RefreshBank, Rank, t.rrd_s,              1),
+            (&[Activate],             Gate::RefreshBank, Rank, t.faw,                4),
+            (&[Activate],             Gate::RefreshBank, Rank, t.aw32,              32),
+            (&[RefreshBank],          Gate::Activate,    Rank, t.rrefd,              1),
+            (&[RefreshBank],          Gate::RefreshBank, Rank, t.rrefd,              1),
         ];
         rows.iter()
             .filter(|row| row.3 > 0)
@@ -251,12 +313,16 @@ impl Banks {
     }
 }
 
+/// Bank groups of a channel that can be modelled, all ranks together.
+const MAX_GROUPS: usize = 16;
+
 /// The earliest tick of every command, as the rules and the commands issued so far allow.
 #[derive(Clone, Debug)]
 pub struct Gates {
     /// What each command holds back.
     holds: [Box<[Hold]>; Command::ALL.len()],
-    /// Rules that look further back, of ACT: gate, clocks, and how many ACTs back beyond the present one.
+    /// Rules that look further back, of ACT: gate, clocks, and how many ACTs (or REFpbs) back beyond the
+    /// present one.
     windows: Box<[(Gate, u64, usize)]>,
     /// The groups that each [`Span`] of a group is.
     spans: Box<[[(u8, u8); Span::COUNT]]>,
@@ -265,8 +331,8 @@ pub struct Gates {
     /// Earliest ticks by bank, from rules of scope `Bank`.
     bank: Box<[[u64; Gate::COUNT]]>,
     /// Earliest ticks by kind of command and bank group, from rules of every wider scope.
-    group: [Box<[u64]>; Gate::COUNT],
-    /// Latest ACTs of each rank, named by the first group of the rank.
+    group: [[u64; MAX_GROUPS]; Gate::COUNT],
+    /// Latest ACTs and REFpbs of each rank, named by the first group of the rank.
     history: Box<[History]>,
 }
 
@@ -304,7 +370,7 @@ impl Span {
     }
 }
 
-/// Ticks of the latest 32 ACTs in a rank.
+/// Ticks of the latest 32 ACTs and REFpbs in a rank.
 #[derive(Clone, Debug, Default)]
 struct History {
     ticks: [u64; 32],
@@ -321,6 +387,7 @@ impl Gates {
             of_command.flat_map(|rule| Span::of(rule.scope).iter().map(move |&s| hold(rule, s))).collect()
         };
         let groups = layout.ranks * layout.groups;
+        assert!(groups <= MAX_GROUPS, "{groups} bank groups, at most {MAX_GROUPS} are modelled");
         let spans = |group: usize| {
             let first = group / layout.groups * layout.groups;
             let end = first + layout.groups;
@@ -333,7 +400,7 @@ impl Gates {
             spans: (0..groups).map(spans).collect(),
             group_of: (0..layout.total()).map(|bank| (bank / layout.banks) as u8).collect(),
             bank: vec![[0; Gate::COUNT]; layout.total()].into(),
-            group: std::array::from_fn(|_| vec![0; groups].into()),
+            group: [[0; MAX_GROUPS]; Gate::COUNT],
             history: vec![History::default(); groups].into(),
         }
     }
@@ -353,7 +420,7 @@ impl Gates {
     /// The part that commands to other banks change too, by bank group.
     #[inline]
     pub fn earliest_in_group(&self, gate: Gate, group: usize) -> u64 {
-        self.group[gate as usize][group]
+        self.group[gate as usize][group % MAX_GROUPS]
     }
 
     /// The group of a bank, counted through all ranks.
@@ -374,7 +441,7 @@ impl Gates {
                 Some(span) => raise(&mut self.group[after], spans[span as usize], until),
             }
         }
-        if command == Command::Activate && !self.windows.is_empty() {
+        if matches!(command, Command::Activate | Command::RefreshBank) && !self.windows.is_empty() {
             let rank = spans[Span::Rank as usize];
             let history = &mut self.history[usize::from(rank.0)];
             for &(after, clocks, back) in &self.windows {
@@ -452,6 +519,127 @@ impl History {
 mod tests {
     use super::*;
     use crate::dram::standards::STANDARDS;
+
+    /// Where a command goes, seen from the one before it.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum To {
+        SameBank,
+        SameGroup,
+        SameRank,
+        OtherRank,
+    }
+
+    impl To {
+        /// A bank such as that, the command before having gone to bank 0; `None` in a layout without.
+        fn bank(self, layout: Banks) -> Option<usize> {
+            let rank = layout.groups * layout.banks;
+            match self {
+                Self::SameBank => Some(0),
+                Self::SameGroup => Some(1),
+                Self::SameRank => (layout.groups > 1).then_some(layout.banks),
+                Self::OtherRank => (layout.ranks > 1).then_some(rank),
+            }
+        }
+    }
+
+    /// Command to command, in the order of [`STANDARDS`]: gddr5, gddr6, hbm1, hbm2, hbm2e, hbm-r9nano. The
+    /// figures are the data sheets' and the reference simulators', written out by hand; 0 says that the two
+    /// do not hold each other back.
+    #[rustfmt::skip]
+    const DISTANCES: &[(Command, Gate, To, [u64; 6])] = {
+        use Command::{Activate as Act, Precharge as Pre, PrechargeAll as PreA, Read as Rd,
+            ReadPrecharge as RdA, Refresh as Ref, RefreshBank as RefPb, Write as Wr, WritePrecharge as WrA};
+        use To::{OtherRank, SameBank, SameGroup, SameRank};
+        &[
+            (Act,   Gate::Read,        SameBank,  [28, 27, 7, 14, 23, 7]),       // tRCDRD
+            (Act,   Gate::Write,       SameBank,  [24, 16, 7, 14, 20, 7]),       // tRCDWR
+            (Act,   Gate::Precharge,   SameBank,  [66, 53, 17, 34, 55, 17]),     // tRAS
+            (Act,   Gate::Activate,    SameBank,  [94, 80, 24, 48, 78, 24]),     // tRC
+            (Act,   Gate::Activate,    SameGroup, [12, 8, 3, 6, 7, 3]),          // tRRD_L
+            (Act,   Gate::Activate,    SameRank,  [12, 8, 2, 4, 7, 2]),          // tRRD_S
+            (Act,   Gate::Activate,    OtherRank, [0, 0, 0, 0, 0, 0]),
+            (Act,   Gate::Precharge,   SameGroup, [0, 0, 0, 0, 2, 0]),           // two-clock ACT
+            (Act,   Gate::Read,        SameGroup, [0, 0, 0, 0, 0, 0]),
+            (Pre,   Gate::Activate,    SameBank,  [28, 27, 7, 14, 23, 7]),       // tRP
+            (Pre,   Gate::Activate,    SameGroup, [0, 0, 0, 0, 0, 0]),
+            (Pre,   Gate::Precharge,   SameGroup, [6, 1, 0, 0, 0, 0]),           // tPPD
+            (Rd,    Gate::Precharge,   SameBank,  [5, 4, 5, 5, 8, 3]),           // tRTP
+            (Wr,    Gate::Precharge,   SameBank,  [39, 35, 12, 22, 36, 12]),     // CWL + burst + tWR
+            (RdA,   Gate::Activate,    SameBank,  [33, 31, 12, 19, 31, 10]),     // tRTP + tRP
+            (WrA,   Gate::Activate,    SameBank,  [67, 62, 19, 36, 59, 19]),     // CWL + burst + tWR + tRP
+            (Rd,    Gate::Read,        SameGroup, [2, 4, 2, 2, 5, 2]),           // tCCD_L
+            (Rd,    Gate::Read,        SameRank,  [2, 2, 2, 2, 2, 2]),           // tCCD_S, or the burst
+            (RdA,   Gate::Read,        OtherRank, [0, 0, 0, 0, 0, 3]),           // burst + tRTRS
+            (Wr,    Gate::Write,       SameGroup, [2, 4, 2, 2, 5, 2]),           // tCCD_L
+            (WrA,   Gate::Write,       SameRank,  [2, 2, 2, 2, 2, 2]),           // tCCD_S, or the burst
+            (Wr,    Gate::Write,       OtherRank, [0, 0, 0, 0, 0, 3]),           // burst + tRTRS
+            (Rd,    Gate::Write,       SameBank,  [22, 25, 9, 14, 23, 8]),       // tRTW
+            (RdA,   Gate::Write,       SameRank,  [22, 25, 9, 14, 23, 8]),       // tRTW
+            (Wr,    Gate::Read,        SameGroup, [23, 19, 8, 14, 23, 8]),       // CWL + burst + tWTR_L
+            (WrA,   Gate::Read,        SameRank,  [23, 17, 7, 12, 20, 7]),       // CWL + burst + tWTR_S
+            (Wr,    Gate::Read,        OtherRank, [0, 0, 0, 0, 0, 0]),           // the bubble ends before CL
+            (Pre,   Gate::Refresh,     SameRank,  [28, 27, 7, 14, 23, 7]),       // tRP
+            (PreA,  Gate::Refresh,     OtherRank, [28, 27, 7, 14, 23, 7]),       // tRP
+            (PreA,  Gate::Activate,    SameRank,  [28, 27, 7, 14, 23, 7]),       // tRP
+            (Act,   Gate::Refresh,     SameGroup, [94, 80, 24, 48, 78, 24]),     // tRC
+            (RdA,   Gate::Refresh,     SameBank,  [33, 31, 12, 19, 31, 10]),     // tRTP + tRP
+            (WrA,   Gate::Refresh,     SameBank,  [67, 62, 19, 36, 59, 19]),     // CWL + burst + tWR + tRP
+            (Ref,   Gate::Activate,    SameRank,  [87, 211, 130, 260, 560, 0]),  // tRFC
+            (Ref,   Gate::Refresh,     SameRank,  [87, 211, 130, 260, 560, 0]),  // tRFC
+            (Pre,   Gate::RefreshBank, SameBank,  [28, 27, 7, 14, 23, 7]),       // tRP
+            (Act,   Gate::RefreshBank, SameBank,  [94, 80, 24, 48, 78, 24]),     // tRC
+            (RdA,   Gate::RefreshBank, SameBank,  [33, 31, 12, 19, 31, 10]),     // tRTP + tRP
+            (WrA,   Gate::RefreshBank, SameBank,  [67, 62, 19, 36, 59, 19]),     // CWL + burst + tWR + tRP
+            (Act,   Gate::RefreshBank, SameGroup, [12, 8, 3, 6, 7, 3]),          // tRRD_L
+            (Act,   Gate::RefreshBank, SameRank,  [12, 8, 2, 4, 7, 2]),          // tRRD_S
+            (RefPb, Gate::Activate,    SameBank,  [35, 106, 80, 160, 320, 0]),   // tRFCpb
+            (RefPb, Gate::RefreshBank, SameBank,  [35, 106, 80, 160, 320, 0]),   // tRFCpb
+            (RefPb, Gate::Activate,    SameGroup, [12, 15, 4, 8, 13, 0]),        // tRREFD
+            (RefPb, Gate::RefreshBank, SameRank,  [12, 15, 4, 8, 13, 0]),        // tRREFD
+            (RefPb, Gate::Read,        SameGroup, [0, 0, 0, 0, 0, 0]),
+        ]
+    };
+
+    #[test]
+    fn commands_keep_the_distances_of_the_data_sheets_and_no_more() {
+        for &(before, after, to, clocks) in DISTANCES {
+            for ((_, standard), clocks) in STANDARDS.iter().zip(clocks) {
+                let Some(bank) = to.bank(standard.banks) else { continue };
+                let mut gates = Gates::new(standard.banks, &standard.timings.rules());
+                gates.record(before, 0, 1_000);
+                let want = if clocks == 0 { 0 } else { 1_000 + clocks };
+                let found = gates.earliest(after, bank);
+                assert_eq!(found, want, "{} {before:?} to {after:?} in {to:?}", standard.name);
+            }
+        }
+    }
+
+    #[test]
+    fn windows_hold_as_many_activates_as_the_data_sheets_say() {
+        // tFAW and t32AW, in the order of the standards; 0 for none.
+        for (count, windows) in [(4, [47, 29, 15, 30, 24, 0]), (32, [420, 0, 0, 0, 0, 0])] {
+            for ((_, standard), clocks) in STANDARDS.iter().zip(windows) {
+                for opening in [Command::Activate, Command::RefreshBank] {
+                    let rules = standard.timings.rules();
+                    let mut gates = Gates::new(standard.banks, &rules);
+                    for _ in 1..count {
+                        gates.record(opening, 0, 1_000);
+                    }
+                    let other = standard.banks.banks - 1;
+                    let before = gates.earliest(Gate::Activate, other);
+                    gates.record(opening, 0, 1_000);
+                    for gate in [Gate::Activate, Gate::RefreshBank] {
+                        assert_eq!(
+                            gates.earliest(gate, other),
+                            before.max(if clocks == 0 { 0 } else { 1_000 + clocks }),
+                            "{} {count} {opening:?} to {gate:?}",
+                            standard.name
+                        );
+                    }
+                }
+            }
+        }
+    }
 
     /// Every rule of every standard: blocked at t-1, ready at t, in its scope; free outside of it.
     #[test]

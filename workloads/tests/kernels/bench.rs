@@ -5,7 +5,7 @@ use std::sync::Arc;
 use compaction_engine::ColumnValues;
 use compaction_engine::params::{BehindWindow, BufferPolicy, Engine};
 use gpu_model::params::Machine;
-use mem_hierarchy::dram::Preset;
+use mem_hierarchy::dram::{Preset, Refresh};
 use proptest::prelude::*;
 use sim_core::TickOrder;
 use sim_core::params::{Bytes, Hertz};
@@ -77,7 +77,8 @@ impl Problem {
 pub(crate) fn machines() -> impl Strategy<Value = Machine> {
     let shape = (1u32..4, 0u32..3, 0u32..3, 0u32..7, prop::sample::select(vec![1u32, 2, 4]));
     let queues = (1u32..5, 1u32..6, 1u32..6, 1u32..6, prop::sample::select(vec![1u32, 3, 64, 512]));
-    let memory = (prop::sample::select(Preset::ALL), 1u32..40, 1u32..40, 300u64..3_000, any::<bool>());
+    let refresh = prop::sample::select(Refresh::ALL);
+    let memory = (prop::sample::select(Preset::ALL), 1u32..40, 1u32..40, 300u64..3_000, refresh);
     let cu = (1u32..3, any::<bool>(), 0u32..2, any::<bool>());
     (shape, queues, memory, cu, engines()).prop_map(|(shape, queues, memory, cu, engine)| {
         let (cus, slices, shared, interleave, simds) = shape;
