@@ -6,12 +6,31 @@ use crate::request::{LINE_BYTES, Line};
 /// The interleaving of addresses over L2 slices and memory channels.
 ///
 /// Consecutive `interleave` bytes belong to one slice, the next ones to the next. Several slices may
-/// share a channel: slice `s` uses channel `s % channels`.
+/// share a channel: slice `s` uses channel `s % channels`. All of them are powers of two, held as such.
 #[derive(Clone, Copy, Debug)]
 pub struct AddressMap {
-    lines_per_chunk: u64,
-    slices: u64,
-    channels: u64,
+    lines_per_chunk: Power,
+    slices: Power,
+    channels: Power,
+}
+
+/// A power of two, by its logarithm.
+#[derive(Clone, Copy, Debug)]
+struct Power(u32);
+
+impl Power {
+    fn of(number: u64) -> Self {
+        assert!(number.is_power_of_two(), "{number} is no power of two");
+        Self(number.trailing_zeros())
+    }
+    #[inline]
+    fn quotient(self, line: u64) -> u64 {
+        line >> self.0
+    }
+    #[inline]
+    fn remainder(self, line: u64) -> u64 {
+        line & ((1 << self.0) - 1)
+    }
 }
 
 impl AddressMap {
@@ -19,38 +38,40 @@ impl AddressMap {
     pub fn new(l2: &L2, channels: u32) -> Self {
         assert!(l2.slices.is_multiple_of(channels), "{} slices over {channels} channels", l2.slices);
         Self {
-            lines_per_chunk: l2.interleave.0 / LINE_BYTES,
-            slices: l2.slices.into(),
-            channels: channels.into(),
+            lines_per_chunk: Power::of(l2.interleave.0 / LINE_BYTES),
+            slices: Power::of(l2.slices.into()),
+            channels: Power::of(channels.into()),
         }
     }
 
     /// The slice of a line.
     #[inline]
     pub fn slice(&self, line: Line) -> usize {
-        (line.0 / self.lines_per_chunk % self.slices) as usize
+        self.slices.remainder(self.lines_per_chunk.quotient(line.0)) as usize
     }
 
     /// The line's number within its slice.
     #[inline]
     pub fn line_in_slice(&self, line: Line) -> u64 {
-        Self::within(line, self.lines_per_chunk, self.slices)
+        self.within(line, self.slices)
     }
 
     /// The channel of a line.
     #[inline]
     pub fn channel(&self, line: Line) -> usize {
-        (line.0 / self.lines_per_chunk % self.channels) as usize
+        self.channels.remainder(self.lines_per_chunk.quotient(line.0)) as usize
     }
 
     /// The line's number within its channel.
     #[inline]
     pub fn line_in_channel(&self, line: Line) -> u64 {
-        Self::within(line, self.lines_per_chunk, self.channels)
+        self.within(line, self.channels)
     }
 
-    fn within(line: Line, chunk: u64, parts: u64) -> u64 {
-        line.0 / (chunk * parts) * chunk + line.0 % chunk
+    #[inline]
+    fn within(&self, line: Line, parts: Power) -> u64 {
+        let chunk = self.lines_per_chunk;
+        parts.quotient(chunk.quotient(line.0)) << chunk.0 | chunk.remainder(line.0)
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod counters;
 mod outstanding;
+mod pool;
 mod simd;
 mod vector_memory;
 
@@ -22,6 +23,7 @@ use sim_core::{Cycle, TimedQueue};
 
 pub use self::counters::{ComputeUnitStats, InstructionCounts};
 use self::outstanding::{Accesses, VectorOps};
+use self::pool::{Pool, Turn};
 use self::simd::Simd;
 use self::vector_memory::VectorMemory;
 use crate::instruction::{Instruction, LANES, Op, VectorAccess};
@@ -113,10 +115,7 @@ pub struct ComputeUnit<K: Kernel> {
     /// Cycles for which a vector instruction holds its SIMD.
     valu_cycles: u64,
     wavefronts: Vec<Option<Wavefront<K::Wavefront>>>,
-    /// When the wavefront of each slot may try to issue; never where it is blocked or there is none.
-    ready: Vec<Cycle>,
-    /// Slots in use, by SIMD and age: the order in which wavefronts try to issue.
-    in_order: Vec<usize>,
+    pool: Pool,
     started: u64,
     workgroups: Vec<Option<Workgroup>>,
     /// When the scalar cache is no longer cold.
@@ -154,8 +153,7 @@ impl<K: Kernel> ComputeUnit<K> {
         Self {
             valu_cycles,
             wavefronts: (0..slots).map(|_| None).collect(),
-            ready: vec![Cycle::NEVER; slots],
-            in_order: Vec::with_capacity(slots),
+            pool: Pool::new(slots),
             started: 0,
             workgroups: Vec::new(),
             scalars_warm: Cycle(0),
@@ -184,20 +182,16 @@ impl<K: Kernel> ComputeUnit<K> {
         while let Some((_, message)) = ports.dispatch.take(now) {
             self.start(message, now, shared);
         }
-        let mut place = 0;
-        while let Some(&slot) = self.in_order.get(place) {
-            if self.ready[slot] <= now {
-                self.issue(slot, now, ports, shared);
-            }
-            // A wavefront that ended has left the list.
-            place += usize::from(self.in_order.get(place) == Some(&slot));
+        let mut turn = Turn::default();
+        while let Some(slot) = self.pool.next_ready(&mut turn, now) {
+            self.issue(slot, now, ports, shared);
         }
         self.next_tick().min(ports.dispatch.next_arrival()).min(ports.translated.next_arrival())
     }
 
     /// The next cycle in which a wavefront may issue, messages aside; never as long as that is not known.
     pub fn next_tick(&self) -> Cycle {
-        self.in_order.iter().map(|slot| self.ready[*slot]).min().unwrap_or(Cycle::NEVER)
+        self.pool.earliest()
     }
 
     fn start(&mut self, message: DispatchMessage, now: Cycle, shared: &mut Shared<'_, K>) {
@@ -227,8 +221,7 @@ impl<K: Kernel> ComputeUnit<K> {
                 blocked: Blocked::No,
             });
             self.started += 1;
-            let behind = self.in_order.iter().position(|other| other / per_simd > simd);
-            self.in_order.insert(behind.unwrap_or(self.in_order.len()), slot);
+            self.pool.add(slot, |other| other / per_simd > simd);
             slots.push(slot);
         }
         let lds = if self.verify { vec![0.0; resources.lds_bytes as usize / 4] } else { Vec::new() };
@@ -255,14 +248,14 @@ impl<K: Kernel> ComputeUnit<K> {
                 op if op.is_nothing() => continue,
                 Op::Valu { count } => u64::from(count),
                 _ => {
-                    self.ready[slot] = ready;
+                    self.pool.set(slot, ready);
                     return;
                 }
             };
             self.stats.instructions.valu += count;
             self.stats.simd_busy_cycles += count * self.valu_cycles;
-            let (simd, ready_again) = (slot / self.params.wavefronts as usize, &mut self.ready);
-            let over = |slot: usize, at: u64| ready_again[slot] = Cycle(at);
+            let (simd, pool) = (slot / self.params.wavefronts as usize, &mut self.pool);
+            let over = |slot: usize, at: u64| pool.set(slot, Cycle(at));
             self.simds[simd].join(now.0, slot, wavefront.age, ready.0, count, over);
             self.execute(slot, instruction, None, shared);
             return;
@@ -276,7 +269,7 @@ impl<K: Kernel> ComputeUnit<K> {
         {
             // The run that it was on is over. The next instruction may issue now, another run included.
             self.go_on(slot, now, Cycle(now.0 - 1), shared);
-            if self.ready[slot] > now {
+            if self.pool.get(slot) > now {
                 return;
             }
         }
@@ -289,7 +282,7 @@ impl<K: Kernel> ComputeUnit<K> {
             Op::Valu { .. } => return,
             Op::Salu { count } => {
                 if self.scalar_free > now {
-                    self.ready[slot] = self.scalar_free;
+                    self.pool.set(slot, self.scalar_free);
                     return;
                 }
                 counts.salu += u64::from(count);
@@ -298,7 +291,7 @@ impl<K: Kernel> ComputeUnit<K> {
             }
             Op::ScalarLoad => {
                 if self.scalar_free > now {
-                    self.ready[slot] = self.scalar_free;
+                    self.pool.set(slot, self.scalar_free);
                     return;
                 }
                 counts.salu += 1;
@@ -309,11 +302,11 @@ impl<K: Kernel> ComputeUnit<K> {
             }
             Op::Lds { count, cycles } => {
                 if self.lds_issue_free > now {
-                    self.ready[slot] = self.lds_issue_free;
+                    self.pool.set(slot, self.lds_issue_free);
                     return;
                 }
                 if let Some(until) = wavefront.lds.until(now, WAIT_COUNTER_LIMIT.saturating_sub(count)) {
-                    self.ready[slot] = until;
+                    self.pool.set(slot, until);
                     return;
                 }
                 counts.lds += u64::from(count);
@@ -331,7 +324,7 @@ impl<K: Kernel> ComputeUnit<K> {
             }
             Op::Wait { vector, lds } => {
                 if let Some(until) = wavefront.lds.until(now, lds) {
-                    self.ready[slot] = until;
+                    self.pool.set(slot, until);
                     return;
                 }
                 if !self.vector_down_to(vector, slot, now, shared) {
@@ -344,13 +337,13 @@ impl<K: Kernel> ComputeUnit<K> {
                 counts.special += 1;
                 wavefront.blocked = Blocked::Barrier;
                 let place = wavefront.workgroup;
-                self.ready[slot] = Cycle::NEVER;
+                self.pool.set(slot, Cycle::NEVER);
                 self.arrive_at_barrier(place, now, shared);
                 return;
             }
             Op::Branch { taken } => {
                 if self.branch_free > now {
-                    self.ready[slot] = self.branch_free;
+                    self.pool.set(slot, self.branch_free);
                     return;
                 }
                 counts.branch += 1;
@@ -419,8 +412,7 @@ impl<K: Kernel> ComputeUnit<K> {
 
     fn end(&mut self, slot: usize, now: Cycle, ports: &mut CuPorts<'_>, shared: &mut Shared<'_, K>) {
         let Some(wavefront) = self.wavefronts[slot].take() else { return };
-        self.ready[slot] = Cycle::NEVER;
-        self.in_order.retain(|s| *s != slot);
+        self.pool.remove(slot);
         let Some(workgroup) = &mut self.workgroups[wavefront.workgroup] else { return };
         workgroup.slots.retain(|s| *s != slot);
         workgroup.running -= 1;
@@ -442,11 +434,11 @@ impl<K: Kernel> ComputeUnit<K> {
 
     /// What the compute unit's first wavefront waits for; `None` where it has none.
     pub fn waiting_for(&self) -> Option<String> {
-        let slot = *self.in_order.first()?;
+        let slot = self.pool.first()?;
         let wavefront = self.wavefronts[slot].as_ref()?;
-        let running = self.in_order.len();
+        let running = self.pool.len();
         let why = match wavefront.blocked {
-            Blocked::No => format!("may issue at cycle {}", self.ready[slot]),
+            Blocked::No => format!("may issue at cycle {}", self.pool.get(slot)),
             Blocked::Vector(limit) => format!(
                 "waits until {limit} of its {} vector memory instructions are outstanding (oldest lacks {} lines)",
                 wavefront.vector.len(),

@@ -77,6 +77,24 @@ impl Booked {
         // So many of the oldest keep the unit busy: the oldest is ready again when the others have had their turn.
         let rotation = latency.div_ceil(hold).max(1) as usize;
         while !self.runs.is_empty() {
+            if let [run] = &mut self.runs[..] {
+                // Nobody is in its way.
+                let first = self.free.max(run.ready);
+                if first > until {
+                    return;
+                }
+                let apart = latency.max(hold);
+                let issues = run.left.min((until - first) / apart + 1);
+                let last = first + (issues - 1) * apart;
+                self.free = last + hold;
+                (run.ready, run.left) = (last + latency, run.left - issues);
+                if run.left > 0 {
+                    return;
+                }
+                over(run.slot, last);
+                self.runs.clear();
+                return;
+            }
             let turns = rotation.min(self.runs.len());
             let begun = self.free;
             self.runs[..turns].iter_mut().for_each(|run| run.before = run.ready);

@@ -69,7 +69,7 @@ impl<K: Kernel> ComputeUnit<K> {
         shared: &mut Shared<'_, K>,
     ) {
         if self.memory.coalescer_free > now {
-            self.ready[slot] = self.memory.coalescer_free;
+            self.pool.set(slot, self.memory.coalescer_free);
             return;
         }
         if !self.vector_down_to(WAIT_COUNTER_LIMIT - 1, slot, now, shared) {
@@ -84,7 +84,7 @@ impl<K: Kernel> ComputeUnit<K> {
                 wavefront.blocked = Blocked::InFlight;
                 self.memory.waiting.push(slot);
             }
-            self.ready[slot] = room;
+            self.pool.set(slot, room);
             return;
         }
         self.stats.instructions.vmem += 1;
@@ -149,7 +149,7 @@ impl<K: Kernel> ComputeUnit<K> {
         }
         let until = wavefront.vector.until(limit);
         wavefront.blocked = if until == Cycle::NEVER { Blocked::Vector(limit) } else { Blocked::No };
-        self.ready[slot] = until;
+        self.pool.set(slot, until);
         false
     }
 
@@ -174,14 +174,14 @@ impl<K: Kernel> ComputeUnit<K> {
             let until = wavefront.vector.until(limit);
             if until < Cycle::NEVER {
                 wavefront.blocked = Blocked::No;
-                self.ready[slot] = until;
+                self.pool.set(slot, until);
             }
         }
         self.memory.over.push((done, lines));
         for slot in self.memory.waiting.drain(..) {
             if let Some(wavefront) = &mut self.wavefronts[slot] {
                 wavefront.blocked = Blocked::No;
-                self.ready[slot] = done;
+                self.pool.set(slot, done);
             }
         }
     }
