@@ -285,7 +285,7 @@ impl Gpu {
             .map_err(|why| SimError::Setup(format!("kernel {}: {why}", kernel.name())))?;
         let mut cus: Vec<ComputeUnit<K>> =
             (0..self.ids.cus).map(|cu| ComputeUnit::new(&self.params, cu, verify)).collect();
-        let mut tlb = SharedTlb::default();
+        let mut tlb = SharedTlb::new(&self.params.translation);
         let mut first = FirstTouches::new(self.ids.cus.div_ceil(self.params.cus_per_array as usize));
         let mut wheel = Wheel::new(self.ids.count());
         wheel.schedule(Ids::DISPATCHER, Cycle(0));

@@ -9,7 +9,7 @@
 //! | through | no, the default | goes on to L2, which answers | the same |
 //! | through | yes | the same | the same; its line comes too, fetched where the write is of a part |
 //! | back | no | stays, answered as a read that hits | goes on to L2, which answers |
-//! | back | yes | stays, answered as a read that hits | the line comes, fetched where the write is of a part |
+//! | back | yes | stays, answered as a read that hits | its line comes, fetched where it is a part |
 //!
 //! Lines that L1 sends by itself, dirty ones that leave and fetches for writes that have gone on, wait in a
 //! buffer until there is room towards L2. No request is looked up before the buffer is empty, so it never
@@ -104,7 +104,7 @@ impl L1Cache {
         }
         self.banks.free_all();
         for _ in 0..self.requests_per_cycle {
-            if !self.empty_buffer(now, ports, wheel) {
+            if !self.buffer.is_empty() && !self.empty_buffer(now, ports, wheel) {
                 return Wake::Idle; // woken by the slot that it waits for
             }
             let Some(request) = ports.requests.peek(now).copied() else { return Wake::Idle };
@@ -117,7 +117,7 @@ impl L1Cache {
             }
             self.banks.take(index);
         }
-        if !self.empty_buffer(now, ports, wheel) {
+        if !self.buffer.is_empty() && !self.empty_buffer(now, ports, wheel) {
             return Wake::Idle;
         }
         if ports.requests.peek(now).is_some() { Wake::Next } else { Wake::Idle }

@@ -135,7 +135,11 @@ sim_core::parameters! {
         l1_entries: u32 = 64, "", range(1, 4_096);
         /// From a miss in the compute unit's TLB to the translation, where the shared TLB holds it.
         l2_latency: u32 = 20, "cycles", range(1, 10_000);
-        /// The same, where the page has to be walked; the shared TLB then holds it for good.
+        /// The same, where the page has to be walked and a walker is free.
         walk_latency: u32 = 700, "cycles", range(1, 100_000);
+        /// Pages that the shared TLB holds, fully associative, LRU. 0: any number.
+        l2_entries: u32 = 0, "", zero_or(1, 65_536);
+        /// Page walks at a time; further ones wait. 0: any number.
+        walkers: u32 = 0, "", zero_or(1, 1_024);
     }
 }
