@@ -61,7 +61,7 @@ impl CacheShape {
         let sets = size.0 / set;
         if !size.0.is_multiple_of(set) || !sets.is_power_of_two() || size.0 > 1 << 30 {
             return Err(format!(
-                "SIZE = {size}; allowed: {ways} ways x lines of {line} x a power of two of sets, 1 GiB at the most"
+                "SIZE = {size}; allowed: {ways} ways x lines of {line} x a power of two of sets, up to 1 GiB"
             ));
         }
         Ok(())

@@ -9,7 +9,7 @@
 //! | through | no, the default | goes on to L2, which answers | the same |
 //! | through | yes | the same | the same; its line comes too, fetched where the write is of a part |
 //! | back | no | stays, answered as a read that hits | goes on to L2, which answers |
-//! | back | yes | stays, answered as a read that hits | the line comes, fetched where the write is of a part |
+//! | back | yes | stays, answered as a read that hits | its line comes, fetched where it is a part |
 //!
 //! A bounded number of writes may be on their way to L2, dirty lines that leave included. Those that find no
 //! room wait, and no request is looked up before; so never more wait than what the lines of the MSHRs push

@@ -215,7 +215,7 @@ impl L2Slice {
         true
     }
 
-    /// A write of a whole line that misses and brings the line without fetching it; false where it has to wait.
+    /// A write of a whole line that misses, which brings the line unfetched; false where it has to wait.
     fn write_whole(&mut self, key: Key, now: Cycle, ports: &mut L2Ports<'_>, wheel: &mut Wheel) -> bool {
         let Some(slot) = self.place(key, now, ports, wheel) else { return false };
         let target = self.take(ports, now);

@@ -133,8 +133,12 @@ sim_core::parameters! {
         /// Pages that a compute unit's own TLB holds, fully associative, LRU.
         l1_entries: u32 = 64, "", range(1, 4_096);
         /// From a miss in the compute unit's TLB to the translation, where the shared TLB holds it.
-        l2_latency: u32 = 20, "cycles", range(1, 10_000);
-        /// The same, where the page has to be walked; the shared TLB then holds it for good.
+        l2_latency: u32 = 20, "cycles", range(2, 10_000);
+        /// The same, where the page has to be walked and a walker is free.
         walk_latency: u32 = 700, "cycles", range(1, 100_000);
+        /// Pages that the shared TLB holds, fully associative, LRU. 0: any number.
+        l2_entries: u32 = 0, "", zero_or(1, 65_536);
+        /// Page walks at a time; further ones wait. 0: any number.
+        walkers: u32 = 0, "", zero_or(1, 1_024);
     }
 }

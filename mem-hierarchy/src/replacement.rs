@@ -6,9 +6,9 @@
 //! - *lru*: the one whose last use lies furthest back.
 //! - *plru*: a binary tree over the ways; every use turns the nodes on its path away from it, and the
 //!   victim is found by following them. Ways that do not fill the tree leave its upper leaves empty.
-//! - *rrip*: static re-reference interval prediction with hit priority and two bits a line (SRRIP-HP, Jaleel et
-//!   al., ISCA 2010): a new line gets 2, a hit sets 0, the lowest way with 3 leaves, and where there is none
-//!   all intervals of the set grow until there is.
+//! - *rrip*: static re-reference interval prediction with hit priority and two bits a line (SRRIP-HP,
+//!   A. Jaleel et al., ISCA 2010): a new line gets 2, a hit sets 0, the lowest way with 3 leaves, and where
+//!   there is none all intervals of the set grow until there is.
 //! - *random*: one way in `ways`, drawn by hashing the number of draws so far (SplitMix64), equal on every
 //!   machine.
 

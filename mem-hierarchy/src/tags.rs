@@ -77,7 +77,7 @@ impl Victim {
 impl Place {
     /// The lines that have to be written back, and where they are.
     pub fn dirty_lines(self) -> impl Iterator<Item = (Slot, Line)> {
-        let victim = self.victim.into_iter();
+        let victim = self.victim.filter(Victim::is_dirty).into_iter();
         victim.flat_map(move |victim| {
             let sectors = (0..u8::BITS).filter(move |sector| victim.dirty >> sector & 1 == 1);
             sectors.map(move |sector| {
@@ -123,6 +123,7 @@ impl TagArray {
     }
 
     /// Where `key`, not present so far, would go in the set of `index`, and what would leave for it.
+    #[inline]
     pub fn place(&self, index: u64, key: Key) -> Place {
         let set = self.set(index);
         let first = set * self.ways;
@@ -142,6 +143,7 @@ impl TagArray {
     }
 
     /// Puts `key` where [`TagArray::place`] said, as nothing has changed since.
+    #[inline]
     pub fn insert(&mut self, place: Place, key: Key) -> Slot {
         let Place { slot, set, tag_is_there, victim } = place;
         let way = slot.tag - set * self.ways;
@@ -296,7 +298,7 @@ mod tests {
         for line in 0..4 {
             insert(&mut tags, plain(line));
         }
-        // Given a use of way 0 behind those of 0, 1, 2, 3, the root points to the upper half and its node to way 2.
+        // Given uses of 0, 1, 2, 3 and 0, the root points to the upper half and its node to way 2.
         assert!(tags.lookup(0, plain(0)).is_some());
         assert_eq!(insert(&mut tags, plain(4)).map(|victim| victim.first_line()), Some(Line(2)));
     }

@@ -1,5 +1,4 @@
-//! Address translation: a TLB in each compute unit, in front of a shared one that holds every page once
-//! it has been walked.
+//! Address translation: a TLB in each compute unit, in front of a shared one with its page walkers.
 //!
 //! Lines pass the compute unit's [`Translator`] in order, so one whose page is missing holds up those behind
 //! it. The shared TLB is asked by message and answers when the translation is there.
@@ -16,34 +15,84 @@ use crate::request::{LINE_BYTES, Line, LineRequest};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Page(pub u64);
 
-/// The shared TLB and the page walker: when each page's first walk was asked for.
+/// The shared TLB, fully associative with LRU, and the page walkers.
 #[derive(Debug)]
 pub struct SharedTlb {
-    first_asked: FxHashMap<Page, Cycle>,
+    entries: FxHashMap<Page, Entry>,
+    /// `None`: any number.
+    capacity: Option<usize>,
     latency: u64,
+    /// When each walker is free; none: any number of walkers.
+    walkers: Vec<Cycle>,
     walk_latency: u64,
+    walks: u64,
+    requests: u64,
+}
+
+/// A page that the shared TLB holds, or is going to.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// The end of its walk.
+    walked: Cycle,
+    /// Number of the newest request for it.
+    used: u64,
 }
 
 impl SharedTlb {
-    /// A shared TLB that holds no page.
+    /// An empty TLB with idle walkers.
     pub fn new(params: &params::Translation) -> Self {
         Self {
-            first_asked: FxHashMap::default(),
+            entries: FxHashMap::default(),
+            capacity: (params.l2_entries > 0).then_some(params.l2_entries as usize),
             latency: params.l2_latency.into(),
+            walkers: vec![Cycle(0); params.walkers as usize],
             walk_latency: params.walk_latency.into(),
+            walks: 0,
+            requests: 0,
         }
     }
 
-    /// When the translation of `page`, asked for at `now`, is there. Requests come in order of time; the answer
-    /// depends on the cycle of the first alone, so those of one cycle may come in any order.
+    /// When the translation of `page`, asked for at `now`, is there. Requests come in order of time.
     pub fn translate(&mut self, page: Page, now: Cycle) -> Cycle {
-        let asked = *self.first_asked.entry(page).or_insert(now);
-        (now + self.latency).max(asked + self.walk_latency)
+        self.requests += 1;
+        let used = self.requests;
+        let walked = match self.entries.get_mut(&page) {
+            Some(entry) => {
+                entry.used = used;
+                entry.walked
+            }
+            None => {
+                let walked = self.walk(now);
+                self.make_room();
+                self.entries.insert(page, Entry { walked, used });
+                walked
+            }
+        };
+        walked.max(now + self.latency)
+    }
+
+    /// Books a walk asked for at `now`; when it ends.
+    fn walk(&mut self, now: Cycle) -> Cycle {
+        self.walks += 1;
+        match self.walkers.iter_mut().min() {
+            None => now + self.walk_latency,
+            Some(first) => {
+                *first = now.max(*first) + self.walk_latency;
+                *first
+            }
+        }
+    }
+
+    fn make_room(&mut self) {
+        if self.capacity == Some(self.entries.len()) {
+            let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(page, _)| *page);
+            oldest.map(|page| self.entries.remove(&page));
+        }
     }
 
     /// Page walks so far.
     pub fn walks(&self) -> u64 {
-        self.first_asked.len() as u64
+        self.walks
     }
 }
 
@@ -198,6 +247,35 @@ mod tests {
         b.send(2, 2000);
         assert_eq!(b.arrivals(&mut shared), [2020]);
         assert_eq!((shared.walks(), a.translator.misses(), b.translator.misses()), (2, 1, 3));
+    }
+
+    fn shared(l2_entries: u32, walkers: u32) -> SharedTlb {
+        SharedTlb::new(&params::Translation { l2_entries, walkers, ..Default::default() })
+    }
+
+    #[test]
+    fn a_walk_waits_for_a_walker() {
+        // Given one walker that is busy with page 0 until cycle 710.
+        for (walkers, asked, there) in [(1, 709, 710 + 700), (1, 710, 1410), (1, 711, 1411), (2, 709, 1409)] {
+            let mut tlb = shared(0, walkers);
+            assert_eq!(tlb.translate(Page(0), Cycle(10)), Cycle(710));
+            // When page 1 is asked for, then its walk begins as soon as a walker is free.
+            assert_eq!(tlb.translate(Page(1), Cycle(asked)), Cycle(there), "{walkers} walkers, at {asked}");
+        }
+    }
+
+    #[test]
+    fn the_page_unused_for_longest_leaves() {
+        // Given room for two pages, 0 and 1 there, and 0 used again.
+        let mut tlb = shared(2, 0);
+        for (page, at) in [(0, 10), (1, 20), (0, 1_000)] {
+            tlb.translate(Page(page), Cycle(at));
+        }
+        // When page 2 comes, then 1 has to be walked again and 0 has not.
+        assert_eq!(tlb.translate(Page(2), Cycle(2_000)), Cycle(2_700));
+        assert_eq!(tlb.translate(Page(0), Cycle(3_000)), Cycle(3_020));
+        assert_eq!(tlb.translate(Page(1), Cycle(4_000)), Cycle(4_700));
+        assert_eq!(tlb.walks(), 4);
     }
 
     #[test]

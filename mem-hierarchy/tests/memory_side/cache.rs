@@ -217,9 +217,11 @@ proptest! {
 
     #[test]
     fn every_policy_decides_as_its_description(
-        replacement in prop::sample::select(Replacement::ALL), sets in 0u32..4, ways in 0u32..6, line in 4u32..9,
+        replacement in prop::sample::select(Replacement::ALL),
+        sets in 0u32..4, ways in 0u32..6, line in 4u32..9,
         write in write_policies(), write_allocate in any::<bool>(),
-        accesses in prop::collection::vec((prop_oneof![0u64..0x800, 0u64..0x10000], prop::bool::weighted(0.3)), 1..600),
+        accesses in prop::collection::vec(
+            (prop_oneof![0u64..0x800, 0u64..0x10000], prop::bool::weighted(0.3)), 1..600),
     ) {
         let size = Bytes(1 << (sets + ways + line));
         let shape = CacheShape::new(size, 1 << ways, Bytes(1 << line), replacement).expect("a shape");
@@ -236,9 +238,12 @@ proptest! {
     }
 
     #[test]
-    fn ways_that_fill_no_tree_are_all_used(ways in 1u32..65, replacement in prop::sample::select(Replacement::ALL)) {
+    fn ways_that_fill_no_tree_are_all_used(
+        ways in 1u32..65, replacement in prop::sample::select(Replacement::ALL),
+    ) {
         // Given a single set and as many lines as it has ways, twice.
-        let shape = CacheShape::new(Bytes(u64::from(ways) * 64), ways, Bytes(64), replacement).expect("a shape");
+        let size = Bytes(u64::from(ways) * 64);
+        let shape = CacheShape::new(size, ways, Bytes(64), replacement).expect("a shape");
         let mut cache = Cache::new(&shape);
         for line in (0..u64::from(ways)).chain(0..u64::from(ways)) {
             cache.access(line * 64, false);

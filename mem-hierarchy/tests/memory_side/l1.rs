@@ -280,8 +280,8 @@ proptest! {
              prop_oneof![0u64..12, (0u64..12).prop_map(|i| i * 16), 0u64..200], accesses()), 1..200),
     ) {
         let params = L1 {
-            size: Bytes::kib(1), ways: 1 << ways, sectors: 1 << sectors, replacement, write, write_allocate, bypass,
-            banks, mshrs, mshr_targets, requests_per_cycle, ..L1::default()
+            size: Bytes::kib(1), ways: 1 << ways, sectors: 1 << sectors, replacement, write, write_allocate,
+            bypass, banks, mshrs, mshr_targets, requests_per_cycle, ..L1::default()
         };
         let below = Below { room, takes_every, latency };
         let seen = run(&params, &below, &asks, TickOrder::Ascending);

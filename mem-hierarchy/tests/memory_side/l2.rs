@@ -21,9 +21,11 @@ const MEMORY: ComponentId = ComponentId(2);
 /// A request: cycles after the one before, line, what is asked.
 type Ask = (u64, u64, Access);
 
-/// Memory and engine as the test plays them.
-struct Below {
-    /// Room towards them.
+/// What is around the slice, as the test plays it.
+struct Around {
+    /// Room for answers.
+    answers: usize,
+    /// Room towards memory and engine.
     room: usize,
     /// They take a request in every so many cycles.
     takes_every: u64,
@@ -32,7 +34,7 @@ struct Below {
 }
 
 /// One that is in nobody's way: a miss takes the tag look-up, 1 cycle there and 50 back.
-const FREE: Below = Below { room: 1_000, takes_every: 1, latency: 50 };
+const FREE: Around = Around { answers: 64, room: 1_000, takes_every: 1, latency: 50 };
 
 /// What was seen.
 #[derive(Debug, PartialEq)]
@@ -49,17 +51,20 @@ fn compacted(line: Line) -> CompactedLine {
     CompactedLine { words: [line.0 as u32; 16], last: true }
 }
 
-fn run(params: &L2, below: &Below, asks: &[Ask], order: TickOrder) -> Seen {
+fn run(params: &L2, around: &Around, asks: &[Ask], order: TickOrder) -> Seen {
     let params = &L2 { slices: 1, ..params.clone() };
     let room = asks.len() + 1;
     let map = AddressMap::new(params, 1);
     let mut slice = L2Slice::new(params, params.ways, map, 4, 4);
     let mut requests: Link<L2Request> = Link::new("asks", ABOVE, SLICE, 1, room);
-    let mut responses: Link<L2Response> = Link::new("answers", SLICE, ABOVE, params.latency.into(), 6);
-    let mut to_memory: Link<MemoryRequest> = Link::new("to memory", SLICE, MEMORY, 1, below.room);
-    let mut from_memory: Link<MemoryResponse> = Link::new("from memory", MEMORY, SLICE, below.latency, 1_000);
-    let mut to_engine: Link<SparseRequest> = Link::new("to engine", SLICE, MEMORY, 1, below.room);
-    let mut from_engine: Link<SparseResponse> = Link::new("from engine", MEMORY, SLICE, below.latency, 1_000);
+    let mut responses: Link<L2Response> =
+        Link::new("answers", SLICE, ABOVE, params.latency.into(), around.answers);
+    let mut to_memory: Link<MemoryRequest> = Link::new("to memory", SLICE, MEMORY, 1, around.room);
+    let mut from_memory: Link<MemoryResponse> =
+        Link::new("from memory", MEMORY, SLICE, around.latency, 1_000);
+    let mut to_engine: Link<SparseRequest> = Link::new("to engine", SLICE, MEMORY, 1, around.room);
+    let mut from_engine: Link<SparseResponse> =
+        Link::new("from engine", MEMORY, SLICE, around.latency, 1_000);
     let mut wheel = Wheel::new(3);
     let mut by_cycle: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     let mut at = 0;
@@ -108,7 +113,7 @@ fn run(params: &L2, below: &Below, asks: &[Ask], order: TickOrder) -> Seen {
                 }
             } else {
                 while to_memory.peek(now).is_some() || to_engine.peek(now).is_some() {
-                    if !now.0.is_multiple_of(below.takes_every) {
+                    if !now.0.is_multiple_of(around.takes_every) {
                         wheel.schedule(MEMORY, now + 1);
                         break;
                     }
@@ -122,7 +127,7 @@ fn run(params: &L2, below: &Below, asks: &[Ask], order: TickOrder) -> Seen {
                             from_memory.send(MemoryResponse { tag: request.tag }, now, &mut wheel);
                         }
                     }
-                    if below.takes_every > 1 {
+                    if around.takes_every > 1 {
                         wheel.schedule(MEMORY, now + 1);
                         break;
                     }
@@ -210,9 +215,9 @@ fn writes_do_as_the_policies_say() {
 fn all_dirty_lines_of_a_block_are_written_back() {
     // Given one block of four lines a set, lines 0 and 3 written, and room for one message to memory.
     let params = L2 { size: Bytes::kib(16), ways: 1, sectors: 4, ..L2::default() };
-    let below = Below { room: 1, takes_every: 10, latency: 50 };
+    let around = Around { room: 1, takes_every: 10, ..FREE };
     let asks = [(10, 0, WHOLE), (0, 3, WHOLE), (90, 256, WHOLE), (200, 3, READ)];
-    let seen = run(&params, &below, &asks, TickOrder::Ascending);
+    let seen = run(&params, &around, &asks, TickOrder::Ascending);
     // When the block's place is taken, then both go, one after the other, and the write waits for them.
     assert_eq!(seen.to_memory[..2], [(110, 0, true), (120, 3, true)]);
     assert_eq!(seen.answers[2], 111 + 10);
@@ -231,7 +236,7 @@ proptest! {
         (ways, sectors) in (0u32..3, 0u32..3), replacement in prop::sample::select(Replacement::ALL),
         write in prop::sample::select(WritePolicy::ALL), write_allocate in any::<bool>(), banks in 0u32..4,
         (mshrs, mshr_targets, requests_per_cycle) in (1u32..5, 0u32..4, 1u32..4),
-        (room, takes_every, latency) in (1usize..5, 1u64..4, 1u64..40),
+        (answers, room, takes_every, latency) in (5usize..9, 1usize..5, 1u64..4, 1u64..40),
         asks in prop::collection::vec(
             (prop_oneof![4 => Just(0u64), 2 => 1u64..4, 1 => 0u64..100],
              prop_oneof![0u64..12, (0u64..12).prop_map(|i| i * 256), 0u64..2_000], accesses()), 1..200),
@@ -240,8 +245,8 @@ proptest! {
             size: Bytes::kib(16), ways: 1 << ways, sectors: 1 << sectors, replacement, write, write_allocate,
             banks, mshrs, mshr_targets, requests_per_cycle, ..L2::default()
         };
-        let below = Below { room, takes_every, latency };
-        let seen = run(&params, &below, &asks, TickOrder::Ascending);
+        let around = Around { answers, room, takes_every, latency };
+        let seen = run(&params, &around, &asks, TickOrder::Ascending);
         let stats = &seen.stats;
         prop_assert_eq!(stats.hits + stats.merged + stats.misses, asks.len() as u64);
         prop_assert_eq!(stats.reads + stats.writes, asks.len() as u64);
@@ -263,7 +268,7 @@ proptest! {
             WritePolicy::Back => prop_assert!(writes >= stats.writebacks),
         }
         for order in [TickOrder::Descending, TickOrder::Everything] {
-            prop_assert_eq!(&run(&params, &below, &asks, order), &seen, "{:?}", order);
+            prop_assert_eq!(&run(&params, &around, &asks, order), &seen, "{:?}", order);
         }
     }
 }

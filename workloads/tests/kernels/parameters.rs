@@ -60,10 +60,13 @@ fn machines() -> Vec<Machine> {
     engine.sib.banks = 2;
     engine.prefetch_buffer.size = Bytes(64 * 12);
     engine.prefetch_buffer.lane_lines = 2;
-    // The same with translation and a memory without commands; and the default one.
+    // The same with translation, written lines in L1, two look-ups a cycle in L2 and a memory without commands;
+    // and the default one.
     let mut other = small.clone();
     other.gpu.translation.enabled = true;
     other.gpu.translation.l1_entries = 2;
+    other.gpu.l1.write_allocate = true;
+    other.gpu.l2.requests_per_cycle = 2;
     other.gpu.dram.preset = Preset::Ideal;
     other.gpu.cu.vmem.in_flight = 8;
     vec![small, other, Machine::default()]
@@ -135,6 +138,6 @@ fn is_possible(machine: &Machine) -> bool {
     gpu.l2.slices.is_multiple_of(gpu.dram.channels)
         && gpu.dram.write_low_watermark < gpu.dram.write_high_watermark
         && gpu.dram.write_high_watermark <= gpu.dram.write_queue
-        && gpu.l1.size.0 >= 64 * u64::from(gpu.l1.ways)
-        && gpu.l2.size.0 >= 64 * u64::from(gpu.l2.ways * gpu.l2.slices)
+        && gpu.l1.size.0 >= 64 * u64::from(gpu.l1.ways * gpu.l1.sectors)
+        && gpu.l2.size.0 >= 64 * u64::from(gpu.l2.ways * gpu.l2.sectors * gpu.l2.slices)
 }
