@@ -128,6 +128,11 @@ impl Dispatcher {
         self.complete
     }
 
+    /// When the word of the newest completion came.
+    pub fn last_completion(&self) -> Cycle {
+        self.last_completion
+    }
+
     /// Cycles from the first dispatch to the last completion.
     pub fn cycles(&self) -> u64 {
         self.last_completion.since(self.first_dispatch.unwrap_or_default())

@@ -301,15 +301,18 @@ impl Gpu {
 /// Checks that nothing is left over, and adds up what was measured.
 fn finish<K: Kernel>(kernel: &K, mut groups: Vec<Group<K>>) -> Result<KernelReport, SimError> {
     let name = || kernel.name().to_string();
-    let end = groups.iter().map(Group::now).max().unwrap_or_default();
     let mut waiting: Vec<_> = groups.iter().flat_map(Group::waiting).collect();
     waiting.sort_by_key(|(who, _)| who != "dispatcher");
     if groups.iter().any(|group| group.front_end.as_ref().is_some_and(|f| !f.dispatcher().is_done())) {
-        return Err(SimError::Deadlock { kernel: name(), cycle: end.0, waiting });
+        let cycle = groups.iter().map(Group::now).max().unwrap_or_default().0;
+        return Err(SimError::Deadlock { kernel: name(), cycle, waiting });
     }
     if !waiting.is_empty() {
         return Err(SimError::LeftInFlight { kernel: name(), left: waiting });
     }
+    let last = groups.iter().flat_map(|g| &g.front_end).map(|f| f.dispatcher().last_completion()).max();
+    let sides = groups.iter().flat_map(|group| &group.sides).map(MemorySide::now);
+    let end = sides.chain(last).max().unwrap_or_default();
     let mut report =
         KernelReport { name: name(), workgroups: kernel.workgroups(), ..KernelReport::default() };
     for group in &mut groups {
