@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Topology(TopologyArgs),
     /// Look at a memory alone: replay a trace of accesses on DRAM or on a cache
     Memory(MemoryArgs),
+    /// Look into traces of GPU kernels
+    Trace(TraceArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
@@ -439,6 +441,40 @@ impl ReplayArgs {
         push(&mut flags, "--no-refresh", "gpu.dram.refresh", self.no_refresh.then(|| json!("off")));
         Request { experiment: None, flags, sets: self.set.clone() }
     }
+}
+
+/// `trace`.
+#[derive(Debug, Args)]
+pub(crate) struct TraceArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub(crate) what: TraceWhat,
+}
+
+/// What can be done with a trace.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TraceWhat {
+    /// Count what its kernels do: instructions, active lanes, accesses of memory, footprint
+    Info(TraceInfoArgs),
+}
+
+const TRACE_INFO_EXAMPLES: &str = "\
+Examples:
+  spartan-sim trace info traces/vectoradd                      a folder with a kernelslist.g
+  spartan-sim trace info traces/vectoradd/kernelslist.g        the same
+  spartan-sim trace info kernel-1.traceg.xz --format json      one kernel
+
+Traces are Accel-Sim's: SASS, tracer versions up to 6, plain or compressed by xz.";
+
+/// `trace info`.
+#[derive(Debug, Args)]
+#[command(after_help = TRACE_INFO_EXAMPLES)]
+pub(crate) struct TraceInfoArgs {
+    /// Folder with a kernelslist.g, a kernelslist.g, or a kernel's .traceg or .traceg.xz
+    pub(crate) path: PathBuf,
+    /// A table, or JSON
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TableFormat,
 }
 
 /// `completions`.

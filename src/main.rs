@@ -18,6 +18,7 @@ mod run;
 mod show_config;
 mod simulate;
 mod topology;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Config(args) => show_config::config(&args),
         Command::Topology(args) => topology::topology(&args),
         Command::Memory(args) => memory::memory(&args),
+        Command::Trace(args) => trace::trace(&args),
         Command::Completions(args) => completions::completions(&args),
     }
 }

@@ -9,3 +9,4 @@ pub mod record;
 pub mod store;
 pub mod table;
 mod total;
+pub mod trace;

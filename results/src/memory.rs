@@ -7,7 +7,7 @@ use comfy_table::presets::{NOTHING, UTF8_BORDERS_ONLY};
 use comfy_table::{Cell, CellAlignment, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::table::Style;
+use crate::table::{Style, grouped};
 
 /// A trace replayed on DRAM. Cycles are clocks of the memory's command bus.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -192,14 +192,6 @@ fn right(text: &str) -> Cell {
 
 fn share(part: u64, whole: u64) -> String {
     if whole == 0 { "-".to_owned() } else { format!("{:.1} %", 100.0 * part as f64 / whole as f64) }
-}
-
-/// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().map(|group| str::from_utf8(group).unwrap_or_default()).collect();
-    groups.join(",")
 }
 
 #[cfg(test)]

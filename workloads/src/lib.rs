@@ -1,6 +1,7 @@
 //! What runs on the machine: matrices, layers, activations, and the kernels that multiply them.
 
 pub mod activations;
+pub mod formats;
 pub mod gemm;
 pub mod generator;
 pub mod im2col;
@@ -12,4 +13,5 @@ pub mod npy;
 pub mod params;
 pub mod random;
 pub mod run;
+pub mod sass;
 pub mod verify;
