@@ -78,31 +78,40 @@ impl L2Slice {
 
     /// Takes what has arrived.
     pub fn tick(&mut self, now: Cycle, ports: &mut L2Ports<'_>, wheel: &mut Wheel) -> Wake {
+        // Whether a line waits for room towards memory, and whether something has happened since by which
+        // another line than before may leave for it, one that is clean.
+        let (mut line_waits, mut may_go) = (false, false);
         while let Some(response) = ports.from_memory.peek(now).copied() {
             if !self.fill(response.tag, None, now, ports, wheel) {
+                line_waits = true;
                 break;
             }
             ports.from_memory.take(now, wheel);
         }
         while let Some(response) = ports.from_engine.peek(now).copied() {
             if !self.fill(response.tag, Some(response.data), now, ports, wheel) {
+                line_waits = true;
                 break;
             }
             ports.from_engine.take(now, wheel);
+            may_go = line_waits;
         }
         self.banks.free_all();
         for _ in 0..self.requests_per_cycle {
-            let Some(request) = ports.requests.peek(now) else { return Wake::Idle }; // woken by the next one
+            let Some(request) = ports.requests.peek(now) else { break };
             let index = self.map.line_in_slice(request.line);
             if self.banks.is_busy(index) {
                 return Wake::Next;
             }
             if !self.accept(now, ports, wheel) {
-                return Wake::Idle; // woken by the answer, or the slot, that it waits for
+                // Woken by the answer, or the slot, that it waits for.
+                return if may_go { Wake::Next } else { Wake::Idle };
             }
             self.banks.take(index);
+            may_go = line_waits;
         }
-        if ports.requests.peek(now).is_some() { Wake::Next } else { Wake::Idle }
+        // Woken by the next request.
+        if may_go || ports.requests.peek(now).is_some() { Wake::Next } else { Wake::Idle }
     }
 
     /// Puts an arrived line into its place and answers those that wait for it; false where the line that

@@ -158,17 +158,24 @@ fn caches_have_a_set(experiment: &Experiment) -> Vec<Conflict> {
     const LINE: u64 = 64;
     let (l1, l2) = (&experiment.gpu.l1, &experiment.gpu.l2);
     let mut conflicts = Vec::new();
-    if l1.size.0 < LINE * u64::from(l1.ways) {
-        let message =
-            format!("gpu.l1.size = \"{}\" does not hold {} lines of 64 B (gpu.l1.ways)", l1.size, l1.ways);
-        conflicts.push(conflict(&["gpu.l1.size", "gpu.l1.ways"], message));
-    }
-    if l2.size.0 < LINE * u64::from(l2.ways) * u64::from(l2.slices) {
+    let lines = u64::from(l1.ways) * u64::from(l1.sectors);
+    if l1.size.0 < LINE * lines {
         let message = format!(
-            "gpu.l2.size = \"{}\" does not hold {} lines of 64 B (gpu.l2.ways) in each of {} slices",
-            l2.size, l2.ways, l2.slices
+            "gpu.l1.size = \"{}\" does not hold {lines} lines of 64 B (gpu.l1.ways = {} x gpu.l1.sectors = \
+             {})",
+            l1.size, l1.ways, l1.sectors
         );
-        conflicts.push(conflict(&["gpu.l2.size", "gpu.l2.ways", "gpu.l2.slices"], message));
+        conflicts.push(conflict(&["gpu.l1.size", "gpu.l1.ways", "gpu.l1.sectors"], message));
+    }
+    let lines = u64::from(l2.ways) * u64::from(l2.sectors);
+    if l2.size.0 < LINE * lines * u64::from(l2.slices) {
+        let message = format!(
+            "gpu.l2.size = \"{}\" does not hold {lines} lines of 64 B (gpu.l2.ways = {} x gpu.l2.sectors = \
+             {}) in each of {} slices",
+            l2.size, l2.ways, l2.sectors, l2.slices
+        );
+        let paths = ["gpu.l2.size", "gpu.l2.ways", "gpu.l2.sectors", "gpu.l2.slices"];
+        conflicts.push(conflict(&paths, message));
     }
     conflicts
 }

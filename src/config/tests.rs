@@ -297,6 +297,22 @@ fn problems_of_flags_name_the_flag() {
 }
 
 #[test]
+fn a_set_of_ways_and_sectors_fits_into_its_cache() {
+    for (fits, too_many, expected) in [
+        (["gpu.l1.size=1 KiB", "gpu.l1.sectors=4"], "gpu.l1.sectors=8", "ways = 4 x gpu.l1.sectors = 8"),
+        (["gpu.l1.size=1 KiB", "gpu.l1.ways=16"], "gpu.l1.ways=32", "does not hold 32 lines of 64 B"),
+        (["gpu.l2.size=32 KiB", "gpu.l2.sectors=4"], "gpu.l2.sectors=8", "ways = 16 x gpu.l2.sectors = 8"),
+        (["gpu.l2.size=32 KiB", "gpu.l2.ways=64"], "gpu.l2.slices=16", "in each of 16 slices"),
+    ] {
+        resolved("quickstart", &fits);
+        let message = refused("quickstart", &[fits[0], fits[1], too_many]);
+        assert!(message.contains(&format!("--set {too_many}: gpu.l")), "{message}");
+        assert!(message.contains(expected), "{expected}\nnot in\n{message}");
+        assert_eq!(message.matches("error: ").count(), 1, "{message}");
+    }
+}
+
+#[test]
 fn row_indices_limit_sparse_modes_only() {
     let sets = ["workload.k=65537"];
     resolved("matmul", &sets);

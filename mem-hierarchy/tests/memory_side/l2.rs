@@ -1,30 +1,29 @@
-//! An L2 slice between links: when it answers, what it sends to memory and engine, and that every request is
-//! answered once whatever its policies.
+//! An L2 slice between queues and links: when it answers, what it sends to memory and engine, and that every
+//! request is answered once whatever its policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mem_hierarchy::address::AddressMap;
 use mem_hierarchy::l2::{L2Ports, L2Slice};
-use mem_hierarchy::params::{L2, Replacement, WritePolicy};
+use mem_hierarchy::params::{Crossbar, L2, Replacement, WritePolicy};
 use mem_hierarchy::request::{
-    Access, CacheStats, CompactedLine, L2Request, L2Response, Line, MemoryRequest, MemoryResponse,
-    SparseRequest, SparseResponse,
+    Access, CacheStats, CompactedLine, L2Request, Line, MemoryRequest, MemoryResponse, SparseRequest,
+    SparseResponse,
 };
 use proptest::prelude::*;
 use sim_core::params::Bytes;
-use sim_core::{ComponentId, Cycle, Link, TickOrder, Wake, Wheel};
+use sim_core::{ComponentId, Cycle, Link, TickOrder, TimedQueue, Wake, Wheel};
 
-const ABOVE: ComponentId = ComponentId(0);
-const SLICE: ComponentId = ComponentId(1);
-const MEMORY: ComponentId = ComponentId(2);
+const SLICE: ComponentId = ComponentId(0);
+const MEMORY: ComponentId = ComponentId(1);
 
 /// A request: cycles after the one before, line, what is asked.
 type Ask = (u64, u64, Access);
 
 /// What is around the slice, as the test plays it.
 struct Around {
-    /// Room for answers.
-    answers: usize,
+    /// Answers that the crossbar takes in a cycle.
+    width: u32,
     /// Room towards memory and engine.
     room: usize,
     /// They take a request in every so many cycles.
@@ -33,8 +32,8 @@ struct Around {
     latency: u64,
 }
 
-/// One that is in nobody's way: a miss takes the tag look-up, 1 cycle there and 50 back.
-const FREE: Around = Around { answers: 64, room: 1_000, takes_every: 1, latency: 50 };
+/// One that is in nobody's way.
+const FREE: Around = Around { width: 4, room: 1_000, takes_every: 1, latency: 50 };
 
 /// What was seen.
 #[derive(Debug, PartialEq)]
@@ -53,25 +52,22 @@ fn compacted(line: Line) -> CompactedLine {
 
 fn run(params: &L2, around: &Around, asks: &[Ask], order: TickOrder) -> Seen {
     let params = &L2 { slices: 1, ..params.clone() };
-    let room = asks.len() + 1;
+    let crossbar = Crossbar { lines_per_cycle: around.width, ..Crossbar::default() };
     let map = AddressMap::new(params, 1);
-    let mut slice = L2Slice::new(params, params.ways, map, 4, 4);
-    let mut requests: Link<L2Request> = Link::new("asks", ABOVE, SLICE, 1, room);
-    let mut responses: Link<L2Response> =
-        Link::new("answers", SLICE, ABOVE, params.latency.into(), around.answers);
+    let mut slice = L2Slice::new(params, &crossbar, params.ways, map);
+    let (mut requests, mut responses) = (TimedQueue::default(), Vec::new());
     let mut to_memory: Link<MemoryRequest> = Link::new("to memory", SLICE, MEMORY, 1, around.room);
     let mut from_memory: Link<MemoryResponse> =
         Link::new("from memory", MEMORY, SLICE, around.latency, 1_000);
     let mut to_engine: Link<SparseRequest> = Link::new("to engine", SLICE, MEMORY, 1, around.room);
     let mut from_engine: Link<SparseResponse> =
         Link::new("from engine", MEMORY, SLICE, around.latency, 1_000);
-    let mut wheel = Wheel::new(3);
-    let mut by_cycle: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-    let mut at = 0;
-    for (i, (gap, ..)) in asks.iter().enumerate() {
-        at += gap;
-        by_cycle.entry(at).or_default().push(i);
-        wheel.schedule(ABOVE, Cycle(at));
+    let mut wheel = Wheel::new(2);
+    let mut at = Cycle(0);
+    for (tag, (gap, line, access)) in (0..).zip(asks) {
+        at += *gap;
+        requests.push(at, L2Request { line: Line(*line), access: *access, cu: 7, tag });
+        wheel.schedule(SLICE, at);
     }
     let mut answers = BTreeMap::new();
     let mut arrived = Vec::new();
@@ -79,25 +75,7 @@ fn run(params: &L2, around: &Around, asks: &[Ask], order: TickOrder) -> Seen {
     while wheel.advance(order, &mut due) {
         let now = wheel.now();
         for &id in &due {
-            if id == ABOVE {
-                for i in by_cycle.remove(&now.0).unwrap_or_default() {
-                    let (_, line, access) = asks[i];
-                    requests.send(
-                        L2Request { line: Line(line), access, cu: 7, tag: i as u32 },
-                        now,
-                        &mut wheel,
-                    );
-                }
-                while let Some(response) = responses.take(now, &mut wheel) {
-                    let (_, line, access) = asks[response.tag as usize];
-                    let expected = (access == Access::SparseRead).then(|| compacted(Line(line)));
-                    assert_eq!(
-                        (response.cu, response.is_write, response.data),
-                        (7, access.is_write(), expected)
-                    );
-                    assert_eq!(answers.insert(response.tag, now.0), None, "answered twice");
-                }
-            } else if id == SLICE {
+            if id == SLICE {
                 let ports = &mut L2Ports {
                     requests: &mut requests,
                     responses: &mut responses,
@@ -110,6 +88,14 @@ fn run(params: &L2, around: &Around, asks: &[Ask], order: TickOrder) -> Seen {
                     Wake::Next => wheel.schedule(SLICE, now + 1),
                     Wake::At(at) => wheel.schedule(SLICE, at),
                     Wake::Idle => {}
+                }
+                for (at, response) in responses.drain(..) {
+                    let (_, line, access) = asks[response.tag as usize];
+                    let expected = (access == Access::SparseRead).then(|| compacted(Line(line)));
+                    let (is_write, data) = (response.is_write, response.data);
+                    assert_eq!((response.cu, is_write, data), (7, access.is_write(), expected));
+                    assert!(at > now, "an answer in the past");
+                    assert_eq!(answers.insert(response.tag, at.0), None, "answered twice");
                 }
             } else {
                 while to_memory.peek(now).is_some() || to_engine.peek(now).is_some() {
@@ -136,7 +122,7 @@ fn run(params: &L2, around: &Around, asks: &[Ask], order: TickOrder) -> Seen {
         }
     }
     assert_eq!(slice.waiting_for(), None);
-    assert!(requests.is_empty() && responses.is_empty() && to_memory.is_empty(), "left in flight");
+    assert!(requests.is_empty() && to_memory.is_empty() && to_engine.is_empty(), "left in flight");
     assert_eq!(answers.len(), asks.len(), "requests without an answer");
     Seen {
         answers: answers.into_values().collect(),
@@ -150,9 +136,16 @@ const READ: Access = Access::Read;
 const WHOLE: Access = Access::WriteFull;
 const PART: Access = Access::WritePart;
 
-/// The unloaded times of [`FREE`], from the request: of a hit, and of what memory answers.
-const HIT: u64 = 1 + 10;
-const MISS: u64 = 1 + 2 + 1 + 50 + 10;
+/// What is seen where nothing is in the way.
+fn seen(params: &L2, asks: &[Ask]) -> Seen {
+    run(params, &FREE, asks, TickOrder::Ascending)
+}
+
+/// The unloaded times of [`FREE`], from the request's arrival to the answer's at the crossbar's output: of a
+/// hit; of what memory answers, whose line arrives at the slice after `COMES` cycles.
+const HIT: u64 = 10 + 9;
+const COMES: u64 = 2 + 1 + 50;
+const MISS: u64 = COMES + HIT;
 
 #[test]
 fn banks_look_up_one_request_a_cycle() {
@@ -161,7 +154,7 @@ fn banks_look_up_one_request_a_cycle() {
     let both = |banks, line| {
         let params = L2 { banks, requests_per_cycle: 2, ..L2::default() };
         let asks = [&fill[..], &[(90, 0, READ), (0, line, READ)]].concat();
-        run(&params, &FREE, &asks, TickOrder::Ascending).answers[4..].to_vec()
+        seen(&params, &asks).answers[4..].to_vec()
     };
     // When they ask the same bank, then one waits for a cycle; in different ones, or without banks, none.
     assert_eq!(both(2, 2), [100 + HIT, 100 + HIT + 1]);
@@ -170,16 +163,25 @@ fn banks_look_up_one_request_a_cycle() {
 }
 
 #[test]
+fn answers_leave_as_the_crossbar_takes_them() {
+    // Given two lines in the slice, asked for at once.
+    let params = L2 { requests_per_cycle: 2, ..L2::default() };
+    let asks = [(10, 0, READ), (0, 1, READ), (90, 0, READ), (0, 1, READ)];
+    let both =
+        |width| run(&params, &Around { width, ..FREE }, &asks, TickOrder::Ascending).answers[2..].to_vec();
+    assert_eq!((both(1), both(2)), (vec![100 + HIT, 100 + HIT + 1], vec![100 + HIT; 2]));
+}
+
+#[test]
 fn as_many_wait_for_a_line_as_may() {
     // Given reads of one line, a cycle apart, of which some may wait for it.
     let asks = [(10, 5, READ), (1, 5, READ), (1, 6, READ)];
-    let with =
-        |mshr_targets| run(&L2 { mshr_targets, ..L2::default() }, &FREE, &asks, TickOrder::Ascending).answers;
+    let with = |mshr_targets| seen(&L2 { mshr_targets, ..L2::default() }, &asks).answers;
     // Then the other, and all behind it, wait until the line has come, and it hits.
     let filled = 10 + MISS;
     assert_eq!(with(0), [filled, filled, 12 + MISS]);
     assert_eq!(with(2), [filled, filled, 12 + MISS]);
-    assert_eq!(with(1), [filled, filled, filled - 10 + 1 + MISS - 1]);
+    assert_eq!(with(1), [filled, filled, 10 + COMES + 1 + MISS]);
 }
 
 #[test]
@@ -189,7 +191,7 @@ fn writes_do_as_the_policies_say() {
         let params = L2 { write, write_allocate, ..L2::default() };
         let first = if is_there { 0 } else { 99 };
         let asks = [(10, first, READ), (90, 0, access), (200, 0, READ)];
-        let seen = run(&params, &FREE, &asks, TickOrder::Ascending);
+        let seen = seen(&params, &asks);
         let sent: Vec<bool> = seen.to_memory[1..].iter().map(|(.., is_write)| *is_write).collect();
         (seen.answers[1] - 100, sent, seen.answers[2] - 300, seen.dirty)
     };
@@ -220,8 +222,21 @@ fn all_dirty_lines_of_a_block_are_written_back() {
     let seen = run(&params, &around, &asks, TickOrder::Ascending);
     // When the block's place is taken, then both go, one after the other, and the write waits for them.
     assert_eq!(seen.to_memory[..2], [(110, 0, true), (120, 3, true)]);
-    assert_eq!(seen.answers[2], 111 + 10);
+    assert_eq!(seen.answers[2], 111 + HIT);
     assert_eq!((seen.stats.writebacks, seen.stats.evictions, seen.dirty), (3, 3, 0));
+}
+
+#[test]
+fn a_line_that_waits_for_room_takes_a_clean_line_s_place_once_it_may() {
+    // Given sets of two lines, of which 0 is dirty and 128 clean and younger, line 256 of the same set that
+    // arrives in cycle 2050, and no room towards memory until cycle 3000.
+    let params = L2 { size: Bytes::kib(16), ways: 2, ..L2::default() };
+    let around = Around { room: 1, takes_every: 1_000, ..FREE };
+    let asks = [(10, 0, WHOLE), (0, 128, READ), (1_090, 256, READ), (910, 1, READ), (40, 0, READ)];
+    // When line 0 is read in that cycle, then line 256 takes the place of the other one, in the next.
+    let seen = run(&params, &around, &asks, TickOrder::Ascending);
+    assert_eq!(seen.answers[2..], [2_051 + HIT, 3_050 + HIT, 2_050 + HIT]);
+    assert_eq!((seen.stats.evictions, seen.dirty), (1, 1));
 }
 
 fn accesses() -> impl Strategy<Value = Access> {
@@ -236,7 +251,7 @@ proptest! {
         (ways, sectors) in (0u32..3, 0u32..3), replacement in prop::sample::select(Replacement::ALL),
         write in prop::sample::select(WritePolicy::ALL), write_allocate in any::<bool>(), banks in 0u32..4,
         (mshrs, mshr_targets, requests_per_cycle) in (1u32..5, 0u32..4, 1u32..4),
-        (answers, room, takes_every, latency) in (5usize..9, 1usize..5, 1u64..4, 1u64..40),
+        (width, room, takes_every, latency) in (1u32..5, 1usize..5, 1u64..4, 1u64..40),
         asks in prop::collection::vec(
             (prop_oneof![4 => Just(0u64), 2 => 1u64..4, 1 => 0u64..100],
              prop_oneof![0u64..12, (0u64..12).prop_map(|i| i * 256), 0u64..2_000], accesses()), 1..200),
@@ -245,7 +260,7 @@ proptest! {
             size: Bytes::kib(16), ways: 1 << ways, sectors: 1 << sectors, replacement, write, write_allocate,
             banks, mshrs, mshr_targets, requests_per_cycle, ..L2::default()
         };
-        let around = Around { answers, room, takes_every, latency };
+        let around = Around { width, room, takes_every, latency };
         let seen = run(&params, &around, &asks, TickOrder::Ascending);
         let stats = &seen.stats;
         prop_assert_eq!(stats.hits + stats.merged + stats.misses, asks.len() as u64);
