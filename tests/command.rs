@@ -51,7 +51,7 @@ fn write(directory: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 #[test]
 fn help_lists_the_subcommands_and_gives_examples() {
     let help = stdout(&["--help"]);
-    for word in ["run", "inspect", "list", "config", "topology", "completions", "Examples:", "Exit codes"] {
+    for word in ["run", "inspect", "list", "config", "topology", "memory", "trace", "completions", "Examples:", "Exit codes"] {
         assert!(help.contains(word), "{word}: {help}");
     }
     for subcommand in [
@@ -61,6 +61,8 @@ fn help_lists_the_subcommands_and_gives_examples() {
         &["config", "show"],
         &["config", "check"],
         &["topology"],
+        &["memory", "replay"],
+        &["trace", "info"],
         &["completions"],
     ] {
         let arguments: Vec<&str> = subcommand.iter().copied().chain(["--help"]).collect();
