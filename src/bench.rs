@@ -1,10 +1,10 @@
 //! `bench`: how fast the simulator is, on cases that stay the same ([`cases`]).
 //!
 //! Each case runs `--repeat` times on one thread and, where `--threads` asks for more, as often on these. The
-//! fastest run counts, because other work on the machine only ever adds to the time; how much longer the slowest
-//! took is said beside it. All runs of a case must give the same cycles and counters, or the command fails.
-//! `--callgrind` also counts the instructions that the computer executes ([`callgrind`]), which depend on neither
-//! its speed nor its load. `--record` appends to a history, `--compare` shows what has changed since.
+//! fastest run counts, because other work on the machine only ever adds to the time; how much longer the
+//! slowest took is said beside it. All runs of a case must give the same cycles and counters, or the command
+//! fails. `--callgrind` also counts the instructions that the computer executes ([`callgrind`]), which depend on
+//! neither its speed nor its load. `--record` appends to a history, `--compare` shows what has changed since.
 
 mod callgrind;
 mod cases;
@@ -65,8 +65,8 @@ fn begin(args: &BenchArgs, display: &Display) -> BenchFile {
     if busy {
         let threads = args.threads;
         display.note(&format!(
-            "warning: the machine is busy: a load of {load:.2} on {cores} cores, before {threads} threads are added; \
-             times will be too long"
+            "warning: the machine is busy: a load of {load:.2} on {cores} cores, with threads to be added: \
+             {threads}; times will be too long"
         ));
     }
     BenchFile {
@@ -89,6 +89,7 @@ fn begin(args: &BenchArgs, display: &Display) -> BenchFile {
 struct Run {
     outcome: Outcome,
     seconds: f64,
+    cpu_seconds: Option<f64>,
     peak_rss_bytes: u64,
 }
 
@@ -106,6 +107,9 @@ fn measure(case: &Case, args: &BenchArgs, display: &Display) -> Result<Vec<CaseR
         let seconds: Vec<f64> = runs.iter().map(|run| run.seconds).collect();
         let mut record = CaseRecord::new(case.name, threads.get() as u64, runs[0].outcome.counts(), &seconds);
         record.peak_rss_bytes = runs.iter().map(|run| run.peak_rss_bytes).max().unwrap_or(0);
+        if threads == NonZero::<usize>::MIN {
+            record.cpu_seconds = runs.iter().filter_map(|run| run.cpu_seconds).reduce(f64::min);
+        }
         records.push(record);
     }
     complete(case, &mut records, args, display)?;
@@ -125,11 +129,12 @@ fn repeat(
         .map(|number| {
             let progress = display.begin(format!("{name}, run {number} of {repeat}"));
             host::forget_peak_memory();
-            let start = Instant::now();
+            let (start, cpu_start) = (Instant::now(), host::processor_seconds());
             let outcome = prepared.run(threads, &progress)?;
             let seconds = start.elapsed().as_secs_f64();
+            let cpu_seconds = host::processor_seconds().zip(cpu_start).map(|(end, start)| end - start);
             display.end(&progress, &format!("{seconds:.3} s"));
-            Ok(Run { outcome, seconds, peak_rss_bytes: host::peak_rss_bytes() })
+            Ok(Run { outcome, seconds, cpu_seconds, peak_rss_bytes: host::peak_rss_bytes() })
         })
         .collect()
 }
@@ -156,8 +161,8 @@ fn complete(
 
 fn differ(case: &Case, threads: NonZero<usize>, expected: &Outcome, found: &Outcome) -> Failure {
     Failure::Failed(format!(
-        "{}: a run on {threads} threads gave another result than the first one on 1: {:?} instead of {:?}, or \
-         other counters",
+        "{}: a run on {threads} threads gave another result than the first one on 1: {:?} instead of {:?}, \
+         or other counters",
         case.name,
         found.counts(),
         expected.counts()
@@ -167,7 +172,7 @@ fn differ(case: &Case, threads: NonZero<usize>, expected: &Outcome, found: &Outc
 /// The scaling, where the set of cases for it was asked for.
 fn scaling(asked: &[String], records: &[CaseRecord]) -> Option<Scaling> {
     let of_scaling = |record: &&CaseRecord| {
-        record.threads == 1 && CASES.iter().any(|case| case.scales && case.name == record.case)
+        record.threads == 1 && CASES.iter().any(|case| case.scales() && case.name == record.case)
     };
     let cases: Vec<&CaseRecord> = records.iter().filter(of_scaling).collect();
     Scaling::over(&cases).filter(|_| asked.iter().any(|name| name == SCALING))

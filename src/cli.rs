@@ -450,7 +450,7 @@ Examples:
   spartan-sim bench dense-256 conv3-spartan --threads 2    two cases, on one thread and on two
   spartan-sim bench dense-256 relu --callgrind             host instructions too, with Valgrind
   spartan-sim bench --callgrind --compare benchmarks/history.csv --record benchmarks/history.csv
-  spartan-sim bench scaling --repeat 1                     what an instruction costs as the problem grows; minutes
+  spartan-sim bench scaling --repeat 1                     what an instruction costs as a problem grows
 
 Measure on a machine that does nothing else. docs/speed.md says what the figures mean.";
 
@@ -489,7 +489,7 @@ pub(crate) struct BenchArgs {
 
 fn cases() -> PossibleValuesParser {
     let set = PossibleValue::new(SCALING).help("The products on r9nano from n = 256 to 2048");
-    let cases = CASES.iter().map(|case| PossibleValue::new(case.name).help(case.about));
+    let cases = CASES.iter().map(|case| PossibleValue::new(case.name).help(case.about()));
     PossibleValuesParser::new(cases.chain([set]))
 }
 

@@ -26,6 +26,13 @@ pub(crate) fn load() -> f64 {
     text.split_whitespace().next().and_then(|load| load.parse().ok()).unwrap_or(0.0)
 }
 
+/// Seconds for which a processor worked for this thread so far; none where the system does not say.
+pub(crate) fn processor_seconds() -> Option<f64> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds: u64 = text.split_whitespace().next()?.parse().ok()?;
+    Some(nanoseconds as f64 / 1e9)
+}
+
 /// The most memory that this process has held, in bytes, since it began or [`forget_peak_memory`].
 pub(crate) fn peak_rss_bytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -33,7 +40,7 @@ pub(crate) fn peak_rss_bytes() -> u64 {
     kib.and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) << 10
 }
 
-/// Lets [`peak_rss_bytes`] begin anew, from what the process holds now. Where the system refuses, it does not.
+/// Lets [`peak_rss_bytes`] begin anew, from what the process holds now, unless the system refuses.
 pub(crate) fn forget_peak_memory() {
     fs::write("/proc/self/clear_refs", "5").ok();
 }

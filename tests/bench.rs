@@ -44,6 +44,7 @@ fn the_json_has_what_is_documented() {
         let rate = 9_360.0 / case["seconds"].as_f64().unwrap();
         assert!((case["instructions_per_second"].as_f64().unwrap() / rate - 1.0).abs() < 1e-9);
         assert!(case["host_instructions"].is_null());
+        assert_eq!(case["cpu_seconds"].is_null(), case["threads"] == 2);
     }
     assert!(file["scaling"].is_null());
 }

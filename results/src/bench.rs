@@ -1,8 +1,8 @@
 //! What `bench` reports: how fast the simulator itself was, on cases that stay the same.
 //!
-//! [`history`] keeps such figures from commit to commit. Names and order of the JSON are stable: fields are added but
-//! never renamed. `cycles` and the counts are bit-identical from run to run and from machine to machine; the rest
-//! is about the computer that ran it.
+//! [`history`] keeps such figures from commit to commit. Names and order of the JSON are stable: fields are
+//! added but never renamed. `cycles` and the counts are bit-identical from run to run and from machine to
+//! machine; the rest is about the computer that ran it.
 
 pub mod history;
 
@@ -61,6 +61,9 @@ pub struct CaseRecord {
     pub runs: u64,
     /// Wall-clock time of the fastest run.
     pub seconds: f64,
+    /// Seconds for which a processor worked for a run, the least of all runs: less than `seconds` where other
+    /// work had the processor meanwhile. Null for more threads than one.
+    pub cpu_seconds: Option<f64>,
     /// How much longer the slowest took, in percent.
     pub spread_percent: f64,
     /// Cycles simulated: of the core clock, or of the memory's where there is only memory.
@@ -77,8 +80,8 @@ pub struct CaseRecord {
     pub transactions_per_second: Option<f64>,
     /// Ticks of components in a second.
     pub events_per_second: Option<f64>,
-    /// Instructions that the computer executed for one run on one thread, start-up not counted; null where they were
-    /// not counted.
+    /// Instructions that the computer executed for one run on one thread, start-up not included; null where they
+    /// were not counted.
     pub host_instructions: Option<u64>,
     /// These, for each wavefront instruction simulated.
     pub host_instructions_per_instruction: Option<f64>,
@@ -105,8 +108,8 @@ pub struct Counts {
     pub events: u64,
 }
 
-/// A case beside the latest row of the history that is of the same case, threads and machine. Changes are in percent
-/// of what was then.
+/// A case beside the latest row of the history that is of the same case, threads and machine. Changes are in
+/// percent of what was then.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// When that row was measured.
@@ -201,11 +204,12 @@ fn ratio(part: f64, whole: f64) -> Option<f64> {
 
 // As a table ---------------------------------------------------------------------------------------------
 
-/// Where a case is called slower: below this change of its rate, in percent. Times vary by several percent even on
-/// an idle machine.
+/// Where a case is called slower: below this change of its rate, in percent. Times vary by several percent even
+/// on an idle machine.
 const SLOWER_PERCENT: f64 = -10.0;
 
-/// Where it is said to cost more: above this change of its host instructions, in percent, which are nearly exact.
+/// Where it is said to cost more: above this change of its host instructions, in percent, which are nearly
+/// exact.
 const COSTLIER_PERCENT: f64 = 2.0;
 
 /// The whole report.
@@ -229,20 +233,21 @@ pub fn render(file: &BenchFile, style: Style) -> String {
     text
 }
 
-const HEADS: [&str; 10] = [
+const HEADS: [&str; 11] = [
     "case",
     "threads",
     "seconds",
+    "cpu s",
     "spread",
-    "instr. M/s",
+    "instr M/s",
     "lines M/s",
     "events M/s",
-    "host/instr.",
+    "host/instr",
     "host/line",
     "MiB",
 ];
 
-fn row(case: &CaseRecord) -> [String; 10] {
+fn row(case: &CaseRecord) -> [String; 11] {
     let speedup = case.speedup_over_one_thread.map_or(String::new(), |s| format!(" ({s:.2} x)"));
     let millions = |rate: Option<f64>| or_dash(rate.map(|rate| format!("{:.2}", rate / 1e6)));
     let each = |count: Option<f64>| or_dash(count.map(|count| format!("{count:.1}")));
@@ -250,6 +255,7 @@ fn row(case: &CaseRecord) -> [String; 10] {
         case.case.clone(),
         format!("{}{speedup}", case.threads),
         format!("{:.3}", case.seconds),
+        or_dash(case.cpu_seconds.map(|seconds| format!("{seconds:.3}"))),
         if case.runs > 1 { format!("{:.1} %", case.spread_percent) } else { or_dash(None) },
         millions(case.instructions_per_second),
         millions(case.transactions_per_second),
@@ -369,7 +375,7 @@ mod tests {
             rate_percent: Some(-12.0),
             ..Change::default()
         };
-        let changed = CaseRecord { change: Some(change), case: "conv3-spartan-plain".into(), ..case() };
+        let changed = CaseRecord { change: Some(change), case: "conv3-spartan".into(), ..case() };
         let file = BenchFile {
             program: "spartan-sim 0.1.0".into(),
             cases: vec![case(), two, changed],

@@ -1,11 +1,12 @@
 //! Host instructions of a case, counted by Valgrind's callgrind.
 //!
-//! The program runs itself under callgrind twice, with the case prepared and run once, and with the case prepared and
-//! not run. The difference is what the run took. It hardly depends on the machine, its speed or its load; it does
-//! depend on the compiler and, a little, on the C library. Counting takes some fifty times as long as running.
+//! The program runs itself under callgrind twice, with the case prepared and run once, and with the case
+//! prepared and not run. The difference is what the run took. It hardly depends on the machine, its speed or
+//! its load; it does depend on the compiler and, a little, on the C library. Counting takes some fifty times as
+//! long as running.
 //!
 //! Both processes run the smallest case first: the first simulation of a process fills tables (15 million host
-//! instructions, half of what that case takes), and the times, of which the best counts, do not hold them either.
+//! instructions, as many as that case takes itself). The time of the fastest run does not hold them either.
 
 use std::env;
 use std::num::NonZero;

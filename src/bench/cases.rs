@@ -1,4 +1,4 @@
-//! What is measured. A case never changes, or the history would compare two things; a new one gets a new name.
+//! What is measured. A case never changes, or the history would compare two things; a new one has a new name.
 //!
 //! To add one: a line in [`CASES`]. The command's help and `cargo bench` find it there.
 
@@ -21,23 +21,61 @@ use crate::simulate::{Job, RunError, simulate};
 pub(crate) struct Case {
     /// Name, as the command line takes it.
     pub(crate) name: &'static str,
-    /// What it is, in a line.
-    pub(crate) about: &'static str,
-    /// Whether it runs when no case is named.
-    by_default: bool,
-    /// Whether it belongs to [`SCALING`].
-    pub(crate) scales: bool,
+    asked: Asked,
     work: Work,
 }
 
+/// When a case runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// When it is named, and when none is.
+    ByDefault,
+    /// When it is named.
+    ByName,
+}
+
 /// What a case simulates.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Work {
-    /// The only layer of an embedded experiment in a mode, with parameters set.
-    Layer { experiment: &'static str, mode: Mode, sets: &'static [&'static str] },
+    /// A product n x n x n on `r9nano` in mode `dense`: what MGPUSim is measured with.
+    Product { n: u32 },
+    /// AlexNet's third convolution on `mi6`, recorded activations.
+    Conv3 { mode: Mode, batch: u32 },
+    /// A ReLU on `mi6`.
+    Relu { elements: u64 },
     /// Reads of so many consecutive lines, all at once, on eight channels of `gddr5`.
     DramStream { lines: u64 },
 }
+
+/// The cases, in the order in which they run; the smallest is the first.
+pub(crate) const CASES: &[Case] = &[
+    Case { name: "dense-64", asked: Asked::ByName, work: Work::Product { n: 64 } },
+    Case { name: "dense-256", asked: Asked::ByDefault, work: Work::Product { n: 256 } },
+    Case { name: "dense-512", asked: Asked::ByDefault, work: Work::Product { n: 512 } },
+    Case { name: "dense-1024", asked: Asked::ByDefault, work: Work::Product { n: 1_024 } },
+    Case { name: "dense-2048", asked: Asked::ByName, work: Work::Product { n: 2_048 } },
+    Case { name: "conv3-dense", asked: Asked::ByDefault, work: Work::Conv3 { mode: Mode::Dense, batch: 16 } },
+    Case {
+        name: "conv3-tiled",
+        asked: Asked::ByName,
+        work: Work::Conv3 { mode: Mode::DenseTiled, batch: 16 },
+    },
+    Case {
+        name: "conv3-spartan",
+        asked: Asked::ByDefault,
+        work: Work::Conv3 { mode: Mode::Spartan, batch: 16 },
+    },
+    Case {
+        name: "conv3-plain",
+        asked: Asked::ByName,
+        work: Work::Conv3 { mode: Mode::SpartanPlain, batch: 1 },
+    },
+    Case { name: "relu", asked: Asked::ByDefault, work: Work::Relu { elements: 262_144 } },
+    Case { name: "dram-stream", asked: Asked::ByDefault, work: Work::DramStream { lines: 400_000 } },
+];
+
+/// The set of products from n = 256 to 2,048, to see what an instruction costs as the problem grows.
+pub(crate) const SCALING: &str = "scaling";
 
 /// A case ready to run.
 pub(crate) enum Prepared {
@@ -56,118 +94,74 @@ pub(crate) enum Outcome {
     Dram(Box<Report>),
 }
 
-/// The set of cases from n = 256 to 2,048, to see what an instruction costs as the problem grows.
-pub(crate) const SCALING: &str = "scaling";
-
-/// A product n x n x n on `r9nano`, as MGPUSim is measured.
-macro_rules! dense {
-    ($name:literal, $n:literal, $about:literal, $by_default:literal, $scales:literal) => {
-        Case {
-            name: $name,
-            about: $about,
-            by_default: $by_default,
-            scales: $scales,
-            work: Work::Layer {
-                experiment: "matmul",
-                mode: Mode::Dense,
-                sets: &[
-                    "gpu.preset=r9nano",
-                    concat!("workload.m=", $n),
-                    concat!("workload.n=", $n),
-                    concat!("workload.k=", $n),
-                ],
-            },
-        }
-    };
-}
-
-/// AlexNet's third convolution on `mi6`.
-macro_rules! conv3 {
-    ($name:literal, $mode:ident, $batch:literal, $about:literal, $by_default:literal) => {
-        Case {
-            name: $name,
-            about: $about,
-            by_default: $by_default,
-            scales: false,
-            work: Work::Layer {
-                experiment: "alexnet",
-                mode: Mode::$mode,
-                sets: &["gpu.preset=mi6", "workload.layer=conv3", concat!("workload.batch=", $batch)],
-            },
-        }
-    };
-}
-
-/// The cases, in the order in which they run; the smallest is the first.
-pub(crate) const CASES: &[Case] = &[
-    dense!(
-        "dense-64",
-        64,
-        "C 64 x 64, K 64 on r9nano, mode dense: 9,360 wavefront instructions",
-        false,
-        false
-    ),
-    dense!("dense-256", 256, "C 256 x 256, K 256 on r9nano, mode dense", true, true),
-    dense!("dense-512", 512, "C 512 x 512, K 512 on r9nano, mode dense", true, true),
-    dense!("dense-1024", 1024, "C 1024 x 1024, K 1024 on r9nano, mode dense", true, true),
-    dense!("dense-2048", 2048, "C 2048 x 2048, K 2048 on r9nano, mode dense", false, true),
-    conv3!("conv3-dense", Dense, 16, "AlexNet conv3, batch 16 on mi6, mode dense", true),
-    conv3!("conv3-tiled", DenseTiled, 16, "AlexNet conv3, batch 16 on mi6, mode dense-tiled", false),
-    conv3!("conv3-spartan", Spartan, 16, "AlexNet conv3, batch 16 on mi6, mode spartan", true),
-    conv3!("conv3-plain", SpartanPlain, 1, "AlexNet conv3, batch 1 on mi6, mode spartan-plain", false),
-    Case {
-        name: "relu",
-        about: "ReLU of 262,144 elements on mi6",
-        by_default: true,
-        scales: false,
-        work: Work::Layer {
-            experiment: "relu",
-            mode: Mode::Dense,
-            sets: &["gpu.preset=mi6", "workload.elements=262144"],
-        },
-    },
-    Case {
-        name: "dram-stream",
-        about: "400,000 consecutive lines read from 8 channels of gddr5, no GPU in front",
-        by_default: true,
-        scales: false,
-        work: Work::DramStream { lines: 400_000 },
-    },
-];
-
-/// The cases with these names, [`SCALING`] among them meaning a set, in the order of [`CASES`]; with no names, those
-/// that run by default.
+/// The cases with these names, [`SCALING`] among them meaning a set, in the order of [`CASES`]; with no names,
+/// those that run by default.
 pub(crate) fn chosen(names: &[String]) -> Vec<&'static Case> {
     let asked = |name: &str| names.iter().any(|asked| asked == name);
     let wanted = |case: &&Case| {
-        asked(case.name) || case.scales && asked(SCALING) || case.by_default && names.is_empty()
+        let by_default = case.asked == Asked::ByDefault && names.is_empty();
+        by_default || asked(case.name) || case.scales() && asked(SCALING)
     };
     CASES.iter().filter(wanted).collect()
 }
 
 impl Case {
-    /// The numbers of threads to run it on, 1 first, up to `most`. Memory alone takes one.
+    /// What it is, in a line.
+    pub(crate) fn about(&self) -> String {
+        match self.work {
+            Work::Product { n } => format!("C {n} x {n}, K {n} on r9nano, mode dense"),
+            Work::Conv3 { mode, batch } => {
+                format!("AlexNet conv3, batch {batch} on mi6, mode {}", mode.name())
+            }
+            Work::Relu { elements } => format!("ReLU of {elements} elements on mi6"),
+            Work::DramStream { lines } => {
+                format!("{lines} consecutive lines read from 8 channels of gddr5, no GPU in front")
+            }
+        }
+    }
+
+    /// Whether it belongs to [`SCALING`].
+    pub(crate) fn scales(&self) -> bool {
+        matches!(self.work, Work::Product { n } if n >= 256)
+    }
+
+    /// The numbers of threads to run it on, 1 first, then `most`. Memory alone takes one.
     pub(crate) fn threads(&self, most: NonZero<usize>) -> Vec<NonZero<usize>> {
         let one = NonZero::<usize>::MIN;
-        match self.work {
-            Work::Layer { .. } if most > one => vec![one, most],
-            _ => vec![one],
-        }
+        let alone = matches!(self.work, Work::DramStream { .. });
+        if alone || most == one { vec![one] } else { vec![one, most] }
     }
 
     /// Reads its configuration.
     pub(crate) fn prepare(&self) -> Result<Prepared, Failure> {
-        let (experiment, mode, sets) = match self.work {
-            Work::Layer { experiment, mode, sets } => (experiment, mode, sets),
-            Work::DramStream { lines } => return Ok(Prepared::DramStream { lines }),
-        };
-        let sets = sets.iter().map(|set| (*set).to_owned()).collect();
+        let set = |path: &str, value: u64| format!("workload.{path}={value}");
+        let layer = |experiment, gpu, mode, sets| self.layer(experiment, gpu, mode, sets);
+        match self.work {
+            Work::Product { n } => {
+                layer("matmul", "r9nano", Mode::Dense, ["m", "n", "k"].map(|path| set(path, n.into())).into())
+            }
+            Work::Conv3 { mode, batch } => {
+                layer("alexnet", "mi6", mode, vec!["workload.layer=conv3".into(), set("batch", batch.into())])
+            }
+            Work::Relu { elements } => layer("relu", "mi6", Mode::Dense, vec![set("elements", elements)]),
+            Work::DramStream { lines } => Ok(Prepared::DramStream { lines }),
+        }
+    }
+
+    /// The only layer of an embedded experiment, with parameters set as `--set` would.
+    fn layer(
+        &self,
+        experiment: &str,
+        gpu: &str,
+        mode: Mode,
+        mut sets: Vec<String>,
+    ) -> Result<Prepared, Failure> {
+        sets.push(format!("gpu.preset={gpu}"));
         let request = Request { experiment: Some(experiment.to_owned()), flags: Vec::new(), sets };
         let experiment = Box::new(config::resolve(&request)?.experiment);
-        let tasks = experiment.workload.tasks();
-        let [task] = <[Task; 1]>::try_from(tasks).map_err(|tasks| {
-            Failure::Failed(format!("{}: {} layers instead of one", self.name, tasks.len()))
-        })?;
+        let several = |tasks: Vec<Task>| format!("{}: {} layers instead of one", self.name, tasks.len());
+        let tasks = <[Task; 1]>::try_from(experiment.workload.tasks());
+        let [task] = tasks.map_err(|tasks| Failure::Failed(several(tasks)))?;
         Ok(Prepared::Layer { experiment, task: Box::new(task), mode })
     }
 }

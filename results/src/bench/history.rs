@@ -2,20 +2,20 @@
 //!
 //! ```
 //! use results::bench::history::{COLUMNS, History};
-//! let row = "2026-01-31T23:59:59Z,0123456789ab,A CPU,2,1.95.0,relu,1,24000,2e6,3e5,9e6,,,40.5,0.1,3";
+//! let row = "2026-01-31T23:59:59Z,0123456789ab,A CPU,2,1.95.0,relu,1,24000,0.055,0.05,2e6,3e5,9e6,,,40.5,0.1,3";
 //! let history = History::parse(&format!("{}\n{row}\n", COLUMNS.join(","))).expect("a sound history");
 //! assert_eq!(history.rows[0].instructions_per_second, Some(2e6));
 //! ```
 //!
-//! Cells hold no commas and no quotation marks, so that none are quoted. A figure that was not measured, or of which
-//! there is none in that case, is an empty cell.
+//! Cells hold no commas and no quotation marks, so that none are quoted. A figure that was not measured, or of
+//! which there is none in that case, is an empty cell.
 
 use std::fmt;
 
 use super::{BenchFile, CaseRecord, Change, Origin, mib};
 
 /// The columns, in order.
-pub const COLUMNS: [&str; 16] = [
+pub const COLUMNS: [&str; 18] = [
     "date",
     "commit",
     "cpu",
@@ -24,6 +24,8 @@ pub const COLUMNS: [&str; 16] = [
     "case",
     "threads",
     "cycles",
+    "seconds",
+    "cpu_seconds",
     "instructions_per_second",
     "transactions_per_second",
     "events_per_second",
@@ -52,6 +54,10 @@ pub struct Row {
     pub threads: u64,
     /// Cycles simulated.
     pub cycles: u64,
+    /// The fastest run.
+    pub seconds: Option<f64>,
+    /// Seconds for which a processor worked for it.
+    pub cpu_seconds: Option<f64>,
     /// Wavefront instructions simulated in a second.
     pub instructions_per_second: Option<f64>,
     /// Transactions simulated in a second.
@@ -112,8 +118,8 @@ impl History {
         self.rows.extend(file.cases.iter().map(|case| Row::new(file, case)));
     }
 
-    /// What has changed in `case`, measured on the machine of `origin`, since the latest row of the same case,
-    /// threads and machine.
+    /// What has changed in `case`, measured on the machine of `origin`, since the latest row of the same
+    /// case, threads and machine.
     pub fn change(&self, origin: &Origin, case: &CaseRecord) -> Option<Change> {
         let row = self.rows.iter().rfind(|row| row.is_comparable(origin, case))?;
         let rate = row.instructions_per_second.or(row.transactions_per_second);
@@ -141,6 +147,8 @@ impl Row {
             case: case.case.clone(),
             threads: case.threads,
             cycles: case.cycles,
+            seconds: Some(case.seconds),
+            cpu_seconds: case.cpu_seconds,
             instructions_per_second: case.instructions_per_second,
             transactions_per_second: case.transactions_per_second,
             events_per_second: case.events_per_second,
@@ -161,6 +169,7 @@ impl Row {
         let Origin { date, commit, cpu, cores, rustc } = &self.origin;
         let whole = |figure: Option<f64>| figure.map_or(String::new(), |figure| format!("{figure:.0}"));
         let fine = |figure: Option<f64>| figure.map_or(String::new(), |figure| format!("{figure:.2}"));
+        let exact = |figure: Option<f64>| figure.map_or(String::new(), |figure| format!("{figure:.6}"));
         [
             date.clone(),
             commit.clone(),
@@ -170,6 +179,8 @@ impl Row {
             self.case.clone(),
             self.threads.to_string(),
             self.cycles.to_string(),
+            exact(self.seconds),
+            exact(self.cpu_seconds),
             whole(self.instructions_per_second),
             whole(self.transactions_per_second),
             whole(self.events_per_second),
@@ -198,14 +209,16 @@ impl Row {
             case: text(5),
             threads: count(&cells, 6)?,
             cycles: count(&cells, 7)?,
-            instructions_per_second: figure(&cells, 8)?,
-            transactions_per_second: figure(&cells, 9)?,
-            events_per_second: figure(&cells, 10)?,
-            host_instructions_per_instruction: figure(&cells, 11)?,
-            host_instructions_per_transaction: figure(&cells, 12)?,
-            peak_rss_mib: figure(&cells, 13)?,
-            load: figure(&cells, 14)?,
-            spread_percent: figure(&cells, 15)?,
+            seconds: figure(&cells, 8)?,
+            cpu_seconds: figure(&cells, 9)?,
+            instructions_per_second: figure(&cells, 10)?,
+            transactions_per_second: figure(&cells, 11)?,
+            events_per_second: figure(&cells, 12)?,
+            host_instructions_per_instruction: figure(&cells, 13)?,
+            host_instructions_per_transaction: figure(&cells, 14)?,
+            peak_rss_mib: figure(&cells, 15)?,
+            load: figure(&cells, 16)?,
+            spread_percent: figure(&cells, 17)?,
         })
     }
 }
@@ -289,7 +302,7 @@ mod tests {
         let sound = history.text();
         for (from, to, line, expected) in [
             ("date,commit", "commit,date", 1, "date,commit,cpu,cores"),
-            ("A CPU", "A, CPU", 2, "17 cells; 16"),
+            ("A CPU", "A, CPU", 2, "19 cells; 18"),
             ("2026-01-31T", "31.1.2026 ", 2, "date = `31.1.2026 23:59:59Z`"),
             (",500,", ",5e2,", 2, "cycles = `5e2`: a whole number"),
             (",2000000,", ",fast,", 2, "instructions_per_second = `fast`"),
