@@ -216,7 +216,8 @@ const COSTLIER_PERCENT: f64 = 2.0;
 pub fn render(file: &BenchFile, style: Style) -> String {
     let Origin { date, commit, cpu, cores, rustc } = &file.origin;
     let mut text = format!("{} at {commit}, rustc {rustc}, {date}\n", file.program);
-    text.push_str(&format!("{cpu}, {cores} cores, load {:.2} before the first run\n\n", file.load));
+    text.push_str(&format!("{cpu}, {cores} cores, load {:.2} before the first run\n", file.load));
+    text.push_str("Rates are in millions a second.\n\n");
     text.push_str(&table(&HEADS, file.cases.iter().map(row), style));
     if let Some(scaling) = &file.scaling {
         text.push_str(&format!(
@@ -239,9 +240,9 @@ const HEADS: [&str; 11] = [
     "seconds",
     "cpu s",
     "spread",
-    "instr M/s",
-    "lines M/s",
-    "events M/s",
+    "instr/s",
+    "lines/s",
+    "events/s",
     "host/instr",
     "host/line",
     "MiB",
@@ -308,6 +309,8 @@ fn table<const N: usize>(heads: &[&str; N], rows: impl Iterator<Item = [String; 
     for row in rows {
         table.add_row(cells(row.into_iter()));
     }
+    // So that eleven columns fit.
+    table.column_iter_mut().skip(1).for_each(|column| _ = column.set_padding((0, 1)));
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n") + "\n"
 }
