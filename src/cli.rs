@@ -5,12 +5,13 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use mem_hierarchy::dram::Preset;
 use serde_json::{Value, json};
 
+use crate::bench::{CASES, SCALING};
 use crate::config::mode::Mode;
 use crate::config::{Flag, Request};
 
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Memory(MemoryArgs),
     /// Look into traces of GPU kernels
     Trace(TraceArgs),
+    /// Measure how fast the simulator itself is
+    Bench(BenchArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
@@ -475,6 +478,55 @@ pub(crate) struct TraceInfoArgs {
     /// A table, or JSON
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: TableFormat,
+}
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  spartan-sim bench                                        the cases by default, three runs each
+  spartan-sim bench dense-256 conv3-spartan --threads 2    two cases, on one thread and on two
+  spartan-sim bench dense-256 relu --callgrind             host instructions too, with Valgrind
+  spartan-sim bench --callgrind --compare benchmarks/history.csv --record benchmarks/history.csv
+  spartan-sim bench scaling --repeat 1                     what an instruction costs as a problem grows
+
+Measure on a machine that does nothing else. docs/speed.md says what the figures mean.";
+
+/// `bench`.
+#[derive(Debug, Args)]
+#[command(after_help = BENCH_EXAMPLES)]
+pub(crate) struct BenchArgs {
+    /// Cases, instead of those that run by default
+    #[arg(value_name = "CASE", value_parser = cases())]
+    pub(crate) cases: Vec<String>,
+    /// Also run each case with so many threads inside its simulation
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) threads: NonZero<usize>,
+    /// Runs of each case, of which the fastest counts
+    #[arg(long, value_name = "N", default_value = "3")]
+    pub(crate) repeat: NonZero<u32>,
+    /// Also count host instructions with Valgrind: takes some fifty times as long as a run
+    #[arg(long)]
+    pub(crate) callgrind: bool,
+    /// Append a row for each case to this history, whole or not at all
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Show what has changed since the latest rows of this machine in this history
+    #[arg(long, value_name = "FILE")]
+    pub(crate) compare: Option<PathBuf>,
+    /// A table, or JSON
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TableFormat,
+    /// No progress and no warnings on stderr
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Only run the cases so many times, and report nothing
+    #[arg(long, hide = true)]
+    pub(crate) only_runs: Option<u32>,
+}
+
+fn cases() -> PossibleValuesParser {
+    let set = PossibleValue::new(SCALING).help("The products on r9nano from n = 256 to 2048");
+    let cases = CASES.iter().map(|case| PossibleValue::new(case.name).help(case.about()));
+    PossibleValuesParser::new(cases.chain([set]))
 }
 
 /// `completions`.

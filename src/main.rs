@@ -4,11 +4,13 @@
 //! go to stdout, progress and messages to stderr. Exit codes: 0 success, 1 a simulation or a check failed, 2 bad
 //! usage or input.
 
+mod bench;
 mod cli;
 mod completions;
 mod config;
 mod dry_run;
 mod failure;
+mod host;
 mod inspect;
 mod list;
 mod memory;
@@ -43,6 +45,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Topology(args) => topology::topology(&args),
         Command::Memory(args) => memory::memory(&args),
         Command::Trace(args) => trace::trace(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Completions(args) => completions::completions(&args),
     }
 }

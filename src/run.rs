@@ -3,12 +3,10 @@
 //! Simulations are independent of each other, so they run side by side, and where there are fewer of them than threads
 //! each has several; records come in the order of layers and modes whatever the threads do. Nothing is reported unless every simulation succeeded.
 
-use std::fs;
 use std::io::{self, IsTerminal};
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::available_parallelism;
 use std::time::Instant;
 
 use crossbeam::channel::{self, Sender};
@@ -21,6 +19,7 @@ use crate::config::workload::Task;
 use crate::config::{self, Resolved};
 use crate::dry_run;
 use crate::failure::Failure;
+use crate::host;
 use crate::output;
 use crate::progress::Display;
 use crate::simulate::{Job, RunError, simulate};
@@ -63,7 +62,7 @@ fn jobs(resolved: &Resolved, threads: NonZero<usize>) -> Vec<Job<'_>> {
 }
 
 fn threads(args: &RunArgs) -> NonZero<usize> {
-    args.threads.or_else(|| available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN)
+    args.threads.unwrap_or_else(host::processors)
 }
 
 /// The records of all jobs, in their order; or the error of the first that failed.
@@ -123,7 +122,7 @@ fn run_one(job: &Job<'_>, display: &Display) -> Result<RunRecord, RunError> {
     let mut outcome = simulate(job, &progress);
     let seconds = start.elapsed().as_secs_f64();
     if let Ok(run) = &mut outcome {
-        run.host = host(run, seconds);
+        run.host = host_record(run, seconds);
     }
     let said = match &outcome {
         Ok(run) => format!("{} cycles, simulated in {seconds:.1} s", run.cycles),
@@ -146,16 +145,9 @@ fn failure(job: &Job<'_>, error: RunError) -> Failure {
     }
 }
 
-fn host(run: &RunRecord, seconds: f64) -> Host {
+fn host_record(run: &RunRecord, seconds: f64) -> Host {
     let instructions_per_second = if seconds > 0.0 { run.instructions.total as f64 / seconds } else { 0.0 };
-    Host { seconds, instructions_per_second, peak_rss_bytes: peak_rss_bytes() }
-}
-
-/// The most memory that this process has held, where the system tells (Linux); else 0.
-fn peak_rss_bytes() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-    kib.and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) << 10
+    Host { seconds, instructions_per_second, peak_rss_bytes: host::peak_rss_bytes(), ..run.host.clone() }
 }
 
 /// Compares every run with its layer's dense one, where there is one.

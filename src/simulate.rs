@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gpu_model::gpu::{Execution, KernelReport};
 use gpu_model::params::Machine;
 use results::record::{
-    self, BufferRecord, CacheCounts, CacheRecord, DramRecord, EngineRecord, Instructions, KernelRecord,
+    self, BufferRecord, CacheCounts, CacheRecord, DramRecord, EngineRecord, Host, Instructions, KernelRecord,
     OutcomeRecord, RunRecord,
 };
 use sim_core::Histogram;
@@ -62,7 +62,7 @@ impl From<run::RunError> for RunError {
     }
 }
 
-/// Runs `job`. The caller fills in `speedup_over_dense` and `host`.
+/// Runs `job`. The caller fills in `speedup_over_dense` and, but for its events, `host`.
 pub(crate) fn simulate(job: &Job<'_>, progress: &Progress) -> Result<RunRecord, RunError> {
     match &job.task {
         Task::Convolution(task) => convolution(job, task, progress),
@@ -245,6 +245,7 @@ fn measured(job: &Job<'_>, report: &KernelReport, inputs: RunRecord) -> RunRecor
                 lines_over_time: engine.buffer_occupancy.means(),
             },
         }),
+        host: Host { events: report.wakeups, ..Host::default() },
         ..inputs
     }
 }

@@ -51,7 +51,18 @@ fn write(directory: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 #[test]
 fn help_lists_the_subcommands_and_gives_examples() {
     let help = stdout(&["--help"]);
-    for word in ["run", "inspect", "list", "config", "topology", "memory", "trace", "completions", "Examples:", "Exit codes"] {
+    for word in [
+        "run",
+        "inspect",
+        "list",
+        "config",
+        "topology",
+        "memory",
+        "trace",
+        "completions",
+        "Examples:",
+        "Exit codes",
+    ] {
         assert!(help.contains(word), "{word}: {help}");
     }
     for subcommand in [

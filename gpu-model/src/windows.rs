@@ -180,7 +180,7 @@ pub(crate) struct Run<'a, K> {
 }
 
 /// What keeps a core as busy as the memory side with the engine on, in cores: measured on the quickstart.
-const ENGINE_SIDE_IN_CORES: usize = 18;
+const ENGINE_SIDE_IN_CORES: usize = 12;
 
 impl<K: Kernel> Group<K> {
     /// Deals out the parts to `groups` groups, and tells where they are.

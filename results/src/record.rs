@@ -298,6 +298,8 @@ pub struct Host {
     pub instructions_per_second: f64,
     /// The most memory that the whole process held until the run ended.
     pub peak_rss_bytes: u64,
+    /// Ticks of the machine's components, the simulator's own work.
+    pub events: u64,
 }
 
 /// `part / whole`, and 0 of nothing: JSON has no NaN.
@@ -321,7 +323,7 @@ mod tests {
             accurate prudent hasty dram_lines lines_skipped lines_reread bundles padding_words fp16_overflows \
             fp16_underflows sib_hits sib_misses sib_evictions cmi_slides lanes_dropped wasted_lines \
             processor_busy_cycles read_latency_mean_cycles lanes_rewound lane_hit accurate_search prudent_search \
-            hasty_search buffer host seconds instructions_per_second peak_rss_bytes";
+            hasty_search buffer host seconds instructions_per_second peak_rss_bytes events";
         let mut rest = json.as_str();
         for name in documented.split_whitespace() {
             let key = format!("\"{name}\":");

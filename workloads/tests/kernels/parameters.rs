@@ -60,13 +60,15 @@ fn machines() -> Vec<Machine> {
     engine.sib.banks = 2;
     engine.prefetch_buffer.size = Bytes(64 * 12);
     engine.prefetch_buffer.lane_lines = 2;
-    // The same with translation, written lines in L1, two look-ups a cycle in L2 and a memory without commands;
-    // and the default one.
+    // The same with translation, written lines in L1, more requests in L2 and a memory without commands; and the
+    // default one.
     let mut other = small.clone();
     other.gpu.translation.enabled = true;
     other.gpu.translation.l1_entries = 2;
     other.gpu.l1.write_allocate = true;
     other.gpu.l2.requests_per_cycle = 2;
+    other.gpu.l2.mshrs = 32;
+    other.gpu.l1.mshrs = 16;
     other.gpu.dram.preset = Preset::Ideal;
     other.gpu.cu.vmem.in_flight = 8;
     vec![small, other, Machine::default()]
