@@ -255,8 +255,7 @@ impl<K: Kernel> Group<K> {
                 return Err(address);
             }
             self.run_front_end(run, begin, end, &mut post);
-            let next = post.earliest.min(self.next());
-            meeting.next[parity][self.number].store(next.0, Ordering::Release);
+            meeting.next[parity][self.number].store(post.next.0, Ordering::Release);
             if let Some(front_end) = &self.front_end
                 && front_end.dispatcher().complete() > reported
             {
@@ -302,7 +301,7 @@ impl<K: Kernel> Group<K> {
     fn post<'m>(&self, run: &'m Run<'_, K>, parity: usize) -> Post<'m> {
         let to = 0..run.meeting.groups;
         let mail = to.map(|to| run.meeting.mail(parity, self.number, to)).collect();
-        Post { mail, earliest: Cycle::NEVER }
+        Post { mail, next: Cycle::NEVER }
     }
 
     fn run_cores(
@@ -316,12 +315,15 @@ impl<K: Kernel> Group<K> {
         let count = self.cores.len();
         for i in 0..count {
             let place = in_order(i, count, begin, run.order);
-            if self.core_next[place] >= end && run.order != TickOrder::Everything {
+            let next = self.core_next[place];
+            if next >= end && run.order != TickOrder::Everything {
+                post.next = post.next.min(next);
                 continue;
             }
             let (number, core) = &mut self.cores[place];
             core.run(begin, end, run.order, shared);
             self.core_next[place] = core.next();
+            post.next = post.next.min(self.core_next[place]);
             for (at, request) in core.out.to_l2.drain(..) {
                 let slice = run.map.slice(request.line);
                 post.to(run.places.slices[slice].0, at).requests.push((at, slice, request));
@@ -342,6 +344,7 @@ impl<K: Kernel> Group<K> {
                 let (to, _) = run.places.cores[usize::from(response.cu)];
                 post.to(to, at).responses.push((at, slice, response));
             })?;
+            post.next = post.next.min(side.next());
         }
         Ok(())
     }
@@ -355,6 +358,7 @@ impl<K: Kernel> Group<K> {
         front_end.run(begin, end, run.order, |at, core, message| {
             post.to(group_of(core), at).dispatched.push((at, core, message));
         });
+        post.next = post.next.min(front_end.next());
     }
 
     /// The latest cycle in which a part did something.
@@ -371,28 +375,20 @@ impl<K: Kernel> Group<K> {
         let cores = self.cores.iter().flat_map(|(number, core)| core.waiting(*number));
         dispatcher.chain(cores).chain(self.sides.iter().flat_map(MemorySide::waiting)).collect()
     }
-
-    /// When any part has something to do.
-    fn next(&self) -> Cycle {
-        let cores = self.core_next.iter().copied();
-        let sides = self.sides.iter().map(MemorySide::next);
-        let front_end = self.front_end.iter().map(FrontEnd::next);
-        cores.chain(sides).chain(front_end).min().unwrap_or(Cycle::NEVER)
-    }
 }
 
 /// What a group sends in a window.
 struct Post<'a> {
     /// By receiver.
     mail: Vec<MutexGuard<'a, Mail>>,
-    /// When the first message arrives.
-    earliest: Cycle,
+    /// When the first message arrives, or a part that sends has something to do again.
+    next: Cycle,
 }
 
 impl Post<'_> {
     /// The letter to a group, to which a message is added that arrives at `at`.
     fn to(&mut self, group: usize, at: Cycle) -> &mut Mail {
-        self.earliest = self.earliest.min(at);
+        self.next = self.next.min(at);
         &mut self.mail[group]
     }
 }
