@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZero;
+use std::sync::{Mutex, PoisonError};
 
 use compaction_engine::engine::{Engine, EngineStats, Matrix};
 use mem_hierarchy::address::AddressMap;
@@ -272,7 +273,7 @@ impl Gpu {
         let cores: Vec<_> = (0..self.ids.cus).map(|i| Core::new(params, i, verify)).collect();
         let front_end = FrontEnd::new(dispatcher, SharedTlb::new(&params.translation), self.ids.cus);
         let threads = if verify { 1 } else { options.execution.threads.get().min(self.ids.cus) };
-        let (mut groups, places) = Group::deal(cores, self.sides, front_end, threads);
+        let (groups, places) = Group::deal(cores, self.sides, front_end, threads);
         let run = Run {
             kernel,
             map: self.map,
@@ -282,11 +283,13 @@ impl Gpu {
             places,
             meeting: Meeting::new(threads),
         };
+        let groups: Vec<_> = groups.into_iter().map(Mutex::new).collect();
         let outcome = std::thread::scope(|scope| {
-            let (first, others) = groups.split_at_mut(1);
-            let others: Vec<_> =
-                others.iter_mut().map(|group| scope.spawn(|| group.run(&run, None, &mut |_| {}))).collect();
-            let first = first[0].run(&run, options.memory, options.progress);
+            let (groups, run) = (&groups, &run);
+            let others: Vec<_> = (1..threads)
+                .map(|own| scope.spawn(move || windows::work(groups, own, run, None, &mut |_| {})))
+                .collect();
+            let first = windows::work(groups, 0, run, options.memory, options.progress);
             let others = others.into_iter().map(|thread| match thread.join() {
                 Ok(outcome) => outcome,
                 Err(panic) => std::panic::resume_unwind(panic),
@@ -294,7 +297,9 @@ impl Gpu {
             others.fold(first, Result::and)
         });
         outcome.map_err(|address| SimError::OutsideMatrix { kernel: kernel.name().into(), address })?;
-        finish(kernel, groups)
+        let groups =
+            groups.into_iter().map(|group| group.into_inner().unwrap_or_else(PoisonError::into_inner));
+        finish(kernel, groups.collect())
     }
 }
 

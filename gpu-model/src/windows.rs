@@ -9,7 +9,8 @@
 //! simulation gains, because a part's state stays in the host's caches for a whole window.
 //!
 //! Parts are dealt out to [`Group`]s, one a thread. Groups meet once a window, at a [`Meeting`], where each has left
-//! its mail for the others, and word of when it has next something to do. Time in which nobody has is skipped.
+//! its mail for the others, and word of when it has next something to do. Time in which nobody has is skipped. A
+//! thread that is late finds its group run by another.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -57,21 +58,28 @@ pub(crate) struct Places {
     slices: Vec<(usize, usize, usize)>,
 }
 
-/// Looks at whether the others are there before a group goes to sleep: some tens of microseconds.
+/// Looks at a group before a thread that has done its own takes it over: some microseconds.
+const PATIENCE: u32 = 200;
+/// Looks at whether the others are done before a thread goes to sleep: some tens of microseconds.
 const SPINS: u32 = 2_000;
 
-/// What the groups share: their mail and the times at which they go on.
+/// What the groups share: their mail, and how far they are.
 pub(crate) struct Meeting {
     groups: usize,
     /// By window parity, sender and receiver.
     mail: [Vec<Mutex<Mail>>; 2],
     /// By window parity and group: when the group, or one that it has written to, has something to do.
     next: [Vec<AtomicU64>; 2],
-    arrived: AtomicUsize,
-    meetings: AtomicUsize,
+    /// Windows of each group that a thread has begun.
+    begun: Vec<AtomicUsize>,
+    /// Windows that are done, of all groups together.
+    done: AtomicUsize,
     over: AtomicBool,
-    /// Groups that have given up spinning, and what they sleep on.
-    sleepers: Mutex<usize>,
+    /// Workgroups complete.
+    complete: AtomicU64,
+    /// Threads that have given up spinning, and what they sleep on.
+    sleepers: AtomicUsize,
+    sleep: Mutex<()>,
     wake: Condvar,
 }
 
@@ -83,47 +91,67 @@ impl Meeting {
             groups,
             mail: [mail(), mail()],
             next: [next(), next()],
-            arrived: AtomicUsize::new(0),
-            meetings: AtomicUsize::new(0),
+            begun: (0..groups).map(|_| AtomicUsize::new(0)).collect(),
+            done: AtomicUsize::new(0),
             over: AtomicBool::new(false),
-            sleepers: Mutex::new(0),
+            complete: AtomicU64::new(0),
+            sleepers: AtomicUsize::new(0),
+            sleep: Mutex::new(()),
             wake: Condvar::new(),
         }
     }
 
-    /// Waits until every group is here; false where the run is over.
-    fn wait(&self) -> bool {
-        let meeting = self.meetings.load(Ordering::Acquire);
-        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.groups {
-            self.arrived.store(0, Ordering::Relaxed);
-            self.meetings.store(meeting + 1, Ordering::SeqCst);
-            self.wake_sleepers();
-        } else {
-            self.wait_for_others(|| {
-                self.meetings.load(Ordering::SeqCst) > meeting || self.over.load(Ordering::SeqCst)
-            });
-        }
-        !self.over.load(Ordering::SeqCst)
+    /// The window that is being run.
+    fn window(&self) -> usize {
+        self.done.load(Ordering::SeqCst) / self.groups
     }
 
-    /// Spins for about as long as a window takes at most. Then the others are short of processors, and get this one.
-    fn wait_for_others(&self, done: impl Fn() -> bool) {
+    /// Whether the caller is the one to run `group` through `window`.
+    fn claim(&self, group: usize, window: usize) -> bool {
+        let (begun, more) = (&self.begun[group], window + 1);
+        begun.compare_exchange(window, more, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    /// The same for a group whose own thread is given a little time to come first.
+    fn claim_late(&self, group: usize, window: usize) -> bool {
+        for _ in 0..PATIENCE {
+            if self.begun[group].load(Ordering::SeqCst) != window {
+                return false;
+            }
+            std::hint::spin_loop();
+        }
+        self.claim(group, window)
+    }
+
+    /// Notes that a group is through a window.
+    fn finish(&self) {
+        if (self.done.fetch_add(1, Ordering::SeqCst) + 1).is_multiple_of(self.groups) {
+            self.wake_sleepers();
+        }
+    }
+
+    /// Waits until every group is through `window`. A thread that has spun for longer than a window should take
+    /// goes to sleep: the others are short of processors, and get its own.
+    fn wait(&self, window: usize) {
+        let is_over = || self.window() > window || self.is_over();
         for _ in 0..SPINS {
-            if done() {
+            if is_over() {
                 return;
             }
             std::hint::spin_loop();
         }
-        let mut sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
-        *sleepers += 1;
-        while !done() {
-            sleepers = self.wake.wait(sleepers).unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        while !is_over() {
+            guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
-        *sleepers -= 1;
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
     }
 
     fn wake_sleepers(&self) {
-        if *self.sleepers.lock().unwrap_or_else(PoisonError::into_inner) > 0 {
+        // A thread that counts itself after this look sees what the caller has done before it: all is in one order.
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            drop(self.sleep.lock().unwrap_or_else(PoisonError::into_inner));
             self.wake.notify_all();
         }
     }
@@ -132,6 +160,10 @@ impl Meeting {
     fn end(&self) {
         self.over.store(true, Ordering::SeqCst);
         self.wake_sleepers();
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
     }
 
     fn mail(&self, parity: usize, from: usize, to: usize) -> MutexGuard<'_, Mail> {
@@ -146,7 +178,7 @@ impl Meeting {
     }
 }
 
-/// Ends the run where a group panics, so that the others do not wait for it.
+/// Ends the run where a thread panics, so that the others do not wait for it.
 struct EndOnPanic<'a>(&'a Meeting);
 
 impl Drop for EndOnPanic<'_> {
@@ -157,7 +189,46 @@ impl Drop for EndOnPanic<'_> {
     }
 }
 
-/// Parts of the machine that run on one thread.
+/// Runs groups window after window until nobody has anything to do any more: what each thread does, beside the
+/// others. Thread `own` runs group `own`, and any group whose thread is late, so that a thread which is kept from
+/// running holds nobody up. `memory` holds contents where results are verified, which takes one group with everything
+/// in it. `progress` is called with the workgroups complete.
+///
+/// An error is the address of a sparse read that the engine cannot serve.
+pub(crate) fn work<K: Kernel>(
+    groups: &[Mutex<Group<K>>],
+    own: usize,
+    run: &Run<'_, K>,
+    memory: Option<&mut dyn Memory>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), u64> {
+    let meeting = &run.meeting;
+    let _guard = EndOnPanic(meeting);
+    let mut shared = Shared { kernel: run.kernel, memory: memory.map(|memory| memory as &mut dyn Memory) };
+    let mut reported = 0;
+    while !meeting.is_over() {
+        let window = meeting.window();
+        for step in 0..groups.len() {
+            let group = (own + step) % groups.len();
+            let mine =
+                if step == 0 { meeting.claim(group, window) } else { meeting.claim_late(group, window) };
+            if mine {
+                let mut group = groups[group].lock().unwrap_or_else(PoisonError::into_inner);
+                group.run(run, window, &mut shared).inspect_err(|_| meeting.end())?;
+                meeting.finish();
+            }
+        }
+        meeting.wait(window);
+        let complete = meeting.complete.load(Ordering::Relaxed);
+        if complete > reported {
+            reported = complete;
+            progress(complete);
+        }
+    }
+    Ok(())
+}
+
+/// Parts of the machine that run together.
 pub(crate) struct Group<K: Kernel> {
     number: usize,
     pub(crate) cores: Vec<(usize, Core<K>)>,
@@ -165,6 +236,8 @@ pub(crate) struct Group<K: Kernel> {
     core_next: Vec<Cycle>,
     pub(crate) sides: Vec<MemorySide>,
     pub(crate) front_end: Option<FrontEnd>,
+    /// The end of the latest window.
+    end: Cycle,
 }
 
 /// What a run of all groups has in common.
@@ -196,6 +269,7 @@ impl<K: Kernel> Group<K> {
             core_next: Vec::new(),
             sides: Vec::new(),
             front_end: None,
+            end: Cycle(0),
         };
         let mut all: Vec<Self> = (0..groups).map(empty).collect();
         let mut places = Places { cores: Vec::new(), slices: Vec::new() };
@@ -225,43 +299,25 @@ impl<K: Kernel> Group<K> {
         (all, places)
     }
 
-    /// Runs window after window until nobody has anything to do any more. `memory` holds contents where results are
-    /// verified, which takes a group that has all cores. `progress` is called with the workgroups complete.
-    ///
-    /// An error is the address of a sparse read that the engine cannot serve.
-    pub(crate) fn run(
-        &mut self,
-        run: &Run<'_, K>,
-        memory: Option<&mut dyn Memory>,
-        progress: &mut dyn FnMut(u64),
-    ) -> Result<(), u64> {
-        let Run { kernel, meeting, .. } = run;
-        let _guard = EndOnPanic(meeting);
-        let mut shared = Shared { kernel: *kernel, memory: memory.map(|memory| memory as &mut dyn Memory) };
-        let (mut parity, mut reported) = (0, 0);
-        let mut end = Cycle(0);
-        while meeting.wait() {
-            let begin = meeting.begin(parity).max(end);
-            if begin == Cycle::NEVER {
-                break;
-            }
-            end = begin + run.window;
-            self.receive(run, parity);
-            parity = 1 - parity;
-            let mut post = self.post(run, parity);
-            self.run_cores(run, begin, end, &mut shared, &mut post);
-            if let Err(address) = self.run_sides(run, end, &mut post) {
-                meeting.end();
-                return Err(address);
-            }
-            self.run_front_end(run, begin, end, &mut post);
-            meeting.next[parity][self.number].store(post.next.0, Ordering::Release);
-            if let Some(front_end) = &self.front_end
-                && front_end.dispatcher().complete() > reported
-            {
-                reported = front_end.dispatcher().complete();
-                progress(reported);
-            }
+    /// Runs through a window; ends the run where nobody has anything to do any more.
+    fn run(&mut self, run: &Run<'_, K>, window: usize, shared: &mut Shared<'_, K>) -> Result<(), u64> {
+        let meeting = &run.meeting;
+        let (before, after) = (window % 2, (window + 1) % 2);
+        let begin = meeting.begin(before).max(self.end);
+        if begin == Cycle::NEVER {
+            meeting.end();
+            return Ok(());
+        }
+        let end = begin + run.window;
+        self.end = end;
+        self.receive(run, before);
+        let mut post = self.post(run, after);
+        self.run_cores(run, begin, end, shared, &mut post);
+        self.run_sides(run, end, &mut post)?;
+        self.run_front_end(run, begin, end, &mut post);
+        meeting.next[after][self.number].store(post.next.0, Ordering::SeqCst);
+        if let Some(front_end) = &self.front_end {
+            meeting.complete.store(front_end.dispatcher().complete(), Ordering::Relaxed);
         }
         Ok(())
     }
