@@ -122,6 +122,7 @@ fn product(
             kernel: &experiment.kernel,
             verify_with: a.as_deref(),
             execution: job.execution(),
+            sampling: None,
             progress: &mut |step| report_progress(progress, step),
         },
     )?;
@@ -156,7 +157,7 @@ fn relu(job: &Job<'_>, elements: u64, progress: &Progress) -> Result<RunRecord, 
 fn report_progress(progress: &Progress, step: run::Progress) {
     match step {
         run::Progress::Total(workgroups) => progress.set_total(workgroups),
-        run::Progress::Done(workgroups) => progress.done(workgroups),
+        run::Progress::Done(workgroups, _) => progress.done(workgroups),
     }
 }
 

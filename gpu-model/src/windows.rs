@@ -226,14 +226,15 @@ impl<K: Kernel> Group<K> {
     }
 
     /// Runs window after window until nobody has anything to do any more. `memory` holds contents where results are
-    /// verified, which takes a group that has all cores. `progress` is called with the workgroups complete.
+    /// verified, which takes a group that has all cores. `progress` is called with the
+    /// workgroups complete and the end of the window in which they became so many.
     ///
     /// An error is the address of a sparse read that the engine cannot serve.
     pub(crate) fn run(
         &mut self,
         run: &Run<'_, K>,
         memory: Option<&mut dyn Memory>,
-        progress: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64, Cycle),
     ) -> Result<(), u64> {
         let Run { kernel, meeting, .. } = run;
         let _guard = EndOnPanic(meeting);
@@ -261,7 +262,7 @@ impl<K: Kernel> Group<K> {
                 && front_end.dispatcher().complete() > reported
             {
                 reported = front_end.dispatcher().complete();
-                progress(reported);
+                progress(reported, end);
             }
         }
         Ok(())

@@ -47,6 +47,7 @@ fn time(gemm: &Gemm, which: GemmKernel) -> (f64, u64, u64, u64) {
         kernel: &params::Kernel::default(),
         verify_with: None,
         execution: Execution::default(),
+        sampling: None,
         progress: &mut |_| {},
     };
     let start = Instant::now();

@@ -12,4 +12,5 @@ pub mod npy;
 pub mod params;
 pub mod random;
 pub mod run;
+pub mod sample;
 pub mod verify;

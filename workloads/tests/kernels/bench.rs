@@ -67,6 +67,7 @@ impl Problem {
             kernel: &self.kernel,
             verify_with: Some(&self.a()),
             execution: order.into(),
+            sampling: None,
             progress: &mut |_| {},
         };
         run_gemm(&self.gemm(), which, &self.machine, options)

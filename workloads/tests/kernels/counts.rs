@@ -147,6 +147,7 @@ fn note<K: Kernel>(
         kernel: &problem.kernel,
         verify_with: Some(&problem.a()),
         execution: TickOrder::Ascending.into(),
+        sampling: None,
         progress: &mut |_| {},
     };
     let run =

@@ -185,6 +185,7 @@ fn run_faulty<K: Kernel>(
         kernel: &problem.kernel,
         verify_with: Some(&problem.a()),
         execution: TickOrder::Ascending.into(),
+        sampling: None,
         progress: &mut |_| {},
     };
     let run =

@@ -139,6 +139,7 @@ fn no_column_is_too_odd() {
                 kernel: &problem.kernel,
                 verify_with: Some(&problem.a()),
                 execution: TickOrder::Ascending.into(),
+                sampling: None,
                 progress: &mut |_| {},
             };
             let run = run_gemm(&gemm, which, &problem.machine, options);

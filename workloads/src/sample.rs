@@ -1,0 +1,395 @@
+//! Sampled simulation: some workgroups of a product in detail, the rest from them.
+//!
+//! Workgroups of a matrix product repeat each other, and the machine holds only so many at a time: a *wave*. A
+//! [`Plan`] takes some waves of the grid and, so that the end is as in the full run, as many workgroups more as its
+//! last wave has. They run one behind the other as a kernel of their own, [`Sampled`], with nothing changed in the
+//! machine. The first wave fills pipelines and caches and is no measure of the others; from the second on, the time
+//! between the completions of a wave and the next is a measurement. What was left out is taken to last as long as the
+//! mean of them, and their spread gives the interval of confidence.
+//!
+//! Workgroups of a dense kernel all do the same, but their neighbours decide what they find in the caches: the plan
+//! takes waves as they come. Those of a sparse kernel differ in their non-zeros and share a column of B only with the
+//! workgroups of the same column: the plan takes small runs from all over the grid, one at a random place of each of
+//! as many strata, and the non-zeros of what was left out, which are known, correct what was measured.
+//!
+//! That workgroups can stand for each other is from TBPoint (Huang et al., IPDPS 2014) and Photon (Liu et al., MICRO
+//! 2023), that the sampled rate stands for the rest once it is steady from PKA (Baddouh et al., MICRO 2021), strata and
+//! an interval of confidence stated with the result from SMARTS (Wunderlich et al., ISCA 2003) and STEM (2025).
+
+use gpu_model::dispatcher::Dispatcher;
+use gpu_model::gpu::KernelReport;
+use gpu_model::instruction::{Instruction, VectorAccess};
+use gpu_model::kernel::{Kernel, Resources};
+use gpu_model::params::Machine;
+use mem_hierarchy::request::{CacheStats, CompactedLine};
+use sim_core::{Cycle, Mean};
+
+use crate::gemm::{Gemm, Placements};
+use crate::kernels::Tiles;
+use crate::matrix::LineStatistics;
+use crate::random::{Counter, Stream};
+use crate::run::{GemmKernel, GemmOptions, GemmRun, Progress, RunError, run_kernel};
+
+/// How a product is sampled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sampling {
+    /// Chooses among workgroups that may stand for each other.
+    pub seed: u64,
+    /// Wavefront instructions that a product may take; below the fewest waves it takes more.
+    pub instructions: u64,
+}
+
+/// Fewest waves of a sample: one to fill the machine, the others measured.
+const FEWEST_WAVES: u64 = 4;
+/// Waves before the first that is measured.
+const WARM_UP: u64 = 1;
+/// Fewest workgroups of a run of neighbours in a sample of a sparse kernel.
+const RUN: u64 = 4;
+/// How much of a workgroup's time grows with its non-zeros.
+const ELASTICITY: f64 = 1.0;
+/// Of the 95 %.
+const CONFIDENCE_PERCENT: f64 = 95.0;
+/// What the interval of confidence does not see, as a share of the time that was extrapolated: slow swings of the
+/// machine that last longer than a sample. The most that was seen over the networks of docs/sampling.md.
+const SYSTEMATIC: f64 = 0.02;
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { seed: 0, instructions: 100_000_000 }
+    }
+}
+
+/// What a sampled result rests on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// Workgroups simulated.
+    pub workgroups: u64,
+    /// Workgroups of the kernel.
+    pub of: u64,
+    /// Waves measured.
+    pub waves: u64,
+    /// Confidence of the bound.
+    pub confidence_percent: f64,
+    /// How far the cycles of a full run may be from the reported ones, as a share of these.
+    pub error_bound_percent: f64,
+}
+
+/// Which workgroups of a kernel are simulated, in order of dispatch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Workgroups of the kernel.
+    pub total: u64,
+    /// Workgroups that the machine holds: a wave.
+    pub resident: u64,
+    /// Whole waves of the sample.
+    pub waves: u64,
+    /// The workgroups; they ascend.
+    pub workgroups: Vec<u64>,
+}
+
+impl Plan {
+    /// The first `waves` waves of `total` workgroups, and the last, broken one.
+    pub fn in_order(total: u64, resident: u64, waves: u64) -> Self {
+        let Some(length) = sample_length(total, resident, waves) else { return Self::whole(total, resident) };
+        let first = waves * resident;
+        let last = total - (length - first)..total;
+        Self { total, resident, waves, workgroups: (0..first).chain(last).collect() }
+    }
+
+    /// As many workgroups from all over the grid, in runs of at least `run` neighbours: of each stratum one run.
+    pub fn scattered(total: u64, resident: u64, waves: u64, run: u64, seed: u64) -> Self {
+        let Some(length) = sample_length(total, resident, waves) else { return Self::whole(total, resident) };
+        let random = Counter::new(seed, Stream::SampledWorkgroups);
+        let (runs, strata) = (total.div_ceil(run), length.div_ceil(run));
+        let chosen = (0..strata).map(|stratum| {
+            let begin = stratum * runs / strata;
+            let end = (stratum + 1) * runs / strata;
+            begin + random.bits(stratum) % (end - begin)
+        });
+        let all = chosen.flat_map(|at| at * run..((at + 1) * run).min(total));
+        Self { total, resident, waves, workgroups: all.take(length as usize).collect() }
+    }
+
+    fn whole(total: u64, resident: u64) -> Self {
+        Self { total, resident, waves: total / resident.max(1), workgroups: (0..total).collect() }
+    }
+
+    /// Whether nothing is left out.
+    pub fn is_whole(&self) -> bool {
+        self.workgroups.len() as u64 == self.total
+    }
+}
+
+/// Workgroups of a sample of so many whole waves; `None` where it would save less than a wave.
+fn sample_length(total: u64, resident: u64, waves: u64) -> Option<u64> {
+    (resident > 0 && total / resident > waves).then(|| waves * resident + total % resident)
+}
+
+/// The workgroups of a plan as a kernel of their own.
+#[derive(Debug)]
+pub struct Sampled<'a, K> {
+    kernel: &'a K,
+    plan: &'a Plan,
+}
+
+impl<'a, K: Kernel> Sampled<'a, K> {
+    /// Those of `kernel`, of which `plan` is.
+    pub fn new(kernel: &'a K, plan: &'a Plan) -> Self {
+        Self { kernel, plan }
+    }
+}
+
+impl<K: Kernel> Kernel for Sampled<'_, K> {
+    type Wavefront = K::Wavefront;
+
+    fn name(&self) -> &str {
+        self.kernel.name()
+    }
+
+    fn workgroups(&self) -> u64 {
+        self.plan.workgroups.len() as u64
+    }
+
+    fn resources(&self) -> Resources {
+        self.kernel.resources()
+    }
+
+    fn launch(&self, workgroup: u64, index: u32, verify: bool) -> K::Wavefront {
+        self.kernel.launch(self.plan.workgroups[workgroup as usize], index, verify)
+    }
+
+    fn next(&self, wavefront: &mut K::Wavefront) -> Instruction {
+        self.kernel.next(wavefront)
+    }
+
+    fn access(&self, wavefront: &K::Wavefront, tag: u32) -> VectorAccess {
+        self.kernel.access(wavefront, tag)
+    }
+
+    fn deliver(&self, wavefront: &mut K::Wavefront, tag: u32, row: u32, line: &CompactedLine) {
+        self.kernel.deliver(wavefront, tag, row, line);
+    }
+}
+
+/// When how many workgroups were complete.
+#[derive(Clone, Debug, Default)]
+pub struct Completions(Vec<(u64, Cycle)>);
+
+impl Completions {
+    /// So many are complete at `at`, more than before.
+    pub fn add(&mut self, complete: u64, at: Cycle) {
+        self.0.push((complete, at));
+    }
+
+    /// When the first `count` workgroups were complete; the last time known where they never were.
+    fn at(&self, count: u64) -> u64 {
+        let first = self.0.partition_point(|(complete, _)| *complete < count);
+        self.0.get(first).or(self.0.last()).map_or(0, |(_, at)| at.0)
+    }
+
+    /// The time that each of the waves after the first took.
+    fn waves(&self, plan: &Plan) -> Vec<f64> {
+        let end = |wave| self.at((wave + 1) * plan.resident);
+        (WARM_UP..plan.waves).map(|wave| (end(wave) - end(wave - 1)) as f64).collect()
+    }
+}
+
+/// A product and the kernel's view of it.
+#[derive(Debug)]
+pub(crate) struct Product<'a, K> {
+    pub(crate) gemm: &'a Gemm,
+    pub(crate) which: GemmKernel,
+    pub(crate) kernel: &'a K,
+    pub(crate) placements: Placements,
+    pub(crate) tiles: Tiles,
+    pub(crate) tile: String,
+}
+
+impl<K: Kernel> Product<'_, K> {
+    /// Runs all of it.
+    pub(crate) fn run(self, machine: &Machine, options: GemmOptions<'_>) -> Result<GemmRun, RunError> {
+        match options.sampling {
+            None => run_kernel(
+                self.gemm,
+                self.which,
+                self.kernel,
+                self.placements,
+                self.tile,
+                machine,
+                options,
+            ),
+            Some(_) if options.verify_with.is_some() => Err(RunError::Configuration(
+                "a sampled run computes a part of C only, which cannot be verified: sample, or verify".into(),
+            )),
+            Some(sampling) => self.run_sampled(sampling, machine, options),
+        }
+    }
+
+    fn run_sampled(
+        self,
+        sampling: Sampling,
+        machine: &Machine,
+        options: GemmOptions<'_>,
+    ) -> Result<GemmRun, RunError> {
+        let plan = self.plan(sampling, machine);
+        let sampled = Sampled::new(self.kernel, &plan);
+        let mut completions = Completions::default();
+        let progress = options.progress;
+        let options = GemmOptions {
+            progress: &mut |step| {
+                if let Progress::Done(complete, at) = step {
+                    completions.add(complete, at);
+                }
+                progress(step);
+            },
+            ..options
+        };
+        let Self { gemm, which, placements, tiles, tile, .. } = self;
+        let mut run = run_kernel(gemm, which, &sampled, placements, tile, machine, options)?;
+        if !plan.is_whole() {
+            let work = if which.is_sparse() { work_ratio(gemm, tiles, &plan) } else { 1.0 };
+            run.sample = Some(extrapolate(&mut run.report, &plan, &completions, work));
+        }
+        Ok(run)
+    }
+
+    fn plan(&self, sampling: Sampling, machine: &Machine) -> Plan {
+        let total = self.kernel.workgroups();
+        let resident = Dispatcher::resident(&machine.gpu, self.kernel.resources());
+        let instructions = instructions_of_a_workgroup(self.gemm, self.which, self.tiles);
+        let affordable = sampling.instructions / (instructions * resident).max(1);
+        let waves = affordable.max(FEWEST_WAVES);
+        let sharing = self.tiles.sharing_columns();
+        if self.which.is_sparse() && sharing < total {
+            let run = sharing * RUN.div_ceil(sharing);
+            return Plan::scattered(total, resident, waves, run, sampling.seed);
+        }
+        Plan::in_order(total, resident, waves)
+    }
+}
+
+/// Instructions of a workgroup, roughly: what decides how many waves are affordable, and nothing else.
+fn instructions_of_a_workgroup(gemm: &Gemm, which: GemmKernel, tiles: Tiles) -> u64 {
+    let macs = tiles.area() as f64 * f64::from(gemm.k);
+    let macs_of_an_instruction = match which {
+        // 32 x 32 x 32 in the 1,093 instructions of a step.
+        GemmKernel::Dense => 30.0,
+        GemmKernel::DenseTiled => 50.0,
+        // Half of them multiply, 64 lanes each, and only non-zeros.
+        GemmKernel::Spartan | GemmKernel::SpartanPlain => 25.0 / gemm.density.max(0.01),
+    };
+    (macs / macs_of_an_instruction) as u64
+}
+
+/// Non-zeros of B for a workgroup that the plan left out, over those for one that it took.
+fn work_ratio(gemm: &Gemm, tiles: Tiles, plan: &Plan) -> f64 {
+    let mut taken = 0;
+    let mut columns_taken = 0;
+    for sharing in plan.workgroups.chunk_by(|a, b| tiles.columns(*a) == tiles.columns(*b)) {
+        let columns = tiles.columns(sharing[0]);
+        let columns = columns.start..columns.end.min(gemm.n);
+        let nonzeros = LineStatistics::of(&*gemm.b, columns.clone()).nonzeros;
+        taken += nonzeros * sharing.len() as u64;
+        columns_taken += (columns.end - columns.start) * sharing.len() as u64;
+    }
+    let columns = gemm.n * tiles.down();
+    let all = gemm.density * f64::from(gemm.k) * columns as f64;
+    let left_out = (all - taken as f64) / (columns - columns_taken).max(1) as f64;
+    let mean_taken = taken as f64 / columns_taken.max(1) as f64;
+    if mean_taken > 0.0 { (left_out / mean_taken).max(0.0) } else { 1.0 }
+}
+
+/// Makes of the report of a sample that of the whole kernel. `work` is that of a workgroup left out over that of one
+/// taken.
+fn extrapolate(report: &mut KernelReport, plan: &Plan, completions: &Completions, work: f64) -> Sample {
+    let taken = plan.workgroups.len() as u64;
+    let waves = completions.waves(plan);
+    let wave = Spread::of(&waves);
+    let left_out = (plan.total - taken) as f64 / plan.resident as f64;
+    let growth = 1.0 + ELASTICITY * (work - 1.0);
+    let extrapolated = left_out * wave.mean * growth;
+    let cycles = report.cycles as f64 + extrapolated;
+    let bound = left_out * growth * wave.half_interval + SYSTEMATIC * extrapolated;
+    scale(report, 1.0 + growth * (plan.total - taken) as f64 / taken as f64);
+    report.workgroups = plan.total;
+    report.cycles = cycles.round() as u64;
+    Sample {
+        workgroups: taken,
+        of: plan.total,
+        waves: waves.len() as u64,
+        confidence_percent: CONFIDENCE_PERCENT,
+        error_bound_percent: 100.0 * bound / cycles,
+    }
+}
+
+/// Mean of measurements, and half the interval that holds the true one with 95 % confidence.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Spread {
+    mean: f64,
+    half_interval: f64,
+}
+
+impl Spread {
+    /// Of at least two measurements.
+    fn of(measurements: &[f64]) -> Self {
+        let count = measurements.len() as f64;
+        let mean = measurements.iter().sum::<f64>() / count;
+        let squares: f64 = measurements.iter().map(|d| (d - mean) * (d - mean)).sum();
+        let error = (squares / (count - 1.0) / count).sqrt();
+        Self { mean, half_interval: student(measurements.len() - 1) * error }
+    }
+}
+
+/// Two-sided 95 % quantile of Student's t distribution.
+fn student(degrees: usize) -> f64 {
+    const TABLE: [f64; 10] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
+    let beyond = || 1.96 + 2.4 / degrees as f64;
+    degrees.checked_sub(1).and_then(|at| TABLE.get(at)).copied().unwrap_or_else(beyond)
+}
+
+/// Multiplies everything that grows with the number of workgroups. The engine's occupancy over time and its peak stay
+/// those of the sample.
+fn scale(report: &mut KernelReport, factor: f64) {
+    let times = |count: &mut u64| *count = (*count as f64 * factor).round() as u64;
+    let mean = |mean: &mut Mean| [&mut mean.sum, &mut mean.count].into_iter().for_each(times);
+    let cache = |stats: &mut CacheStats| {
+        let CacheStats { reads, writes, sparse_reads, hits, merged, misses, evictions, writebacks, .. } = stats;
+        [reads, writes, sparse_reads, hits, merged, misses, evictions, writebacks].into_iter().for_each(times);
+        mean(&mut stats.read_latency);
+    };
+    cache(&mut report.l1);
+    cache(&mut report.l2);
+    let compute = &mut report.compute;
+    let counts = &mut compute.instructions;
+    [&mut counts.valu, &mut counts.salu, &mut counts.lds, &mut counts.vmem, &mut counts.branch]
+        .into_iter()
+        .chain([&mut counts.special, &mut compute.simd_busy_cycles, &mut compute.lds_busy_cycles])
+        .chain([&mut compute.tlb_misses, &mut report.page_walks, &mut report.dirty_lines_drained])
+        .for_each(times);
+    let dram = &mut report.dram;
+    [&mut dram.reads, &mut dram.writes, &mut dram.forwarded_reads, &mut dram.merged_writes, &mut dram.bytes]
+        .into_iter()
+        .chain([&mut dram.activates, &mut dram.precharges, &mut dram.refreshes, &mut dram.busy_ticks])
+        .chain([&mut dram.row_hits, &mut dram.row_misses, &mut dram.row_conflicts])
+        .for_each(times);
+    mean(&mut dram.read_latency);
+    mean(&mut report.dram_read_latency);
+    if let Some(engine) = &mut report.engine {
+        let sib = &mut engine.sib;
+        [&mut engine.requests, &mut engine.lane_hits, &mut engine.accurate, &mut engine.prudent]
+            .into_iter()
+            .chain([&mut engine.hasty, &mut engine.dram_lines, &mut engine.dram_lines_accurate])
+            .chain([&mut engine.dram_lines_prudent, &mut engine.dram_lines_hasty, &mut engine.lines_skipped])
+            .chain([&mut engine.lines_reread, &mut engine.bundles, &mut engine.padding_words])
+            .chain([&mut engine.fp16_overflows, &mut engine.fp16_underflows, &mut engine.lanes_dropped])
+            .chain([&mut engine.lanes_rewound, &mut engine.wasted_lines, &mut engine.processor_busy_cycles])
+            .chain([&mut sib.hits, &mut sib.misses, &mut sib.evictions, &mut sib.cmi_slides])
+            .for_each(times);
+        let histograms =
+            [&mut engine.latency_lane_hit, &mut engine.latency_accurate, &mut engine.latency_prudent];
+        for histogram in histograms.into_iter().chain([&mut engine.latency_hasty]) {
+            histogram.buckets.iter_mut().for_each(times);
+            mean(&mut histogram.mean);
+        }
+    }
+}
