@@ -8,6 +8,7 @@ mod cli;
 mod completions;
 mod config;
 mod dry_run;
+mod estimate;
 mod failure;
 mod inspect;
 mod list;

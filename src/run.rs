@@ -14,12 +14,14 @@ use std::time::Instant;
 use crossbeam::channel::{self, Sender};
 use results::record::{Host, ResultFile, RunRecord, SCHEMA};
 use results::{csv, store, table};
+use workloads::sample::{Extent, Sampling};
 
 use crate::cli::{RunArgs, RunFormat};
 use crate::config::mode::Mode;
 use crate::config::workload::Task;
 use crate::config::{self, Resolved};
 use crate::dry_run;
+use crate::estimate;
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Display;
@@ -31,13 +33,28 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     if args.dry_run {
         return dry_run::print(&resolved, args.format);
     }
+    if args.sample && resolved.experiment.verify {
+        return Err(Failure::Input(
+            "--sample computes a part of C, which cannot be verified, and the experiment says verify: true; add \
+             --no-verify"
+                .into(),
+        ));
+    }
+    let threads = threads(args);
+    if args.estimate {
+        return estimate::print(
+            &resolved.experiment,
+            &jobs(&resolved, threads, args.sample),
+            threads,
+            args.format,
+        );
+    }
     if let Some(directory) = &args.out {
         // Refused now rather than after hours of simulation.
         store::prepare_directory(directory).map_err(|error| Failure::Input(error.to_string()))?;
     }
     let display = Display::new(args.quiet);
-    let threads = threads(args);
-    let jobs = jobs(&resolved, threads);
+    let jobs = jobs(&resolved, threads, args.sample);
     let mut runs = run_all(&jobs, threads, &display)?;
     set_speedups(&mut runs);
     let result = result_file(&resolved, runs);
@@ -48,8 +65,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
 }
 
 /// Layers in the experiment's order, their groups in them, modes within these; each with its share of the threads.
-fn jobs(resolved: &Resolved, threads: NonZero<usize>) -> Vec<Job<'_>> {
+fn jobs(resolved: &Resolved, threads: NonZero<usize>, sample: bool) -> Vec<Job<'_>> {
     let experiment = &resolved.experiment;
+    let sampling = Sampling { seed: experiment.seed, ..Sampling::default() };
+    let extent = if sample { Extent::Sample(sampling) } else { Extent::Whole };
     let tasks: Vec<Task> = experiment.workload.tasks().iter().flat_map(Task::products).collect();
     let modes = &experiment.modes.0;
     let each =
@@ -57,7 +76,7 @@ fn jobs(resolved: &Resolved, threads: NonZero<usize>) -> Vec<Job<'_>> {
     tasks
         .iter()
         .flat_map(|task| {
-            modes.iter().map(|&mode| Job { experiment, task: task.clone(), mode, threads: each })
+            modes.iter().map(|&mode| Job { experiment, task: task.clone(), mode, threads: each, extent })
         })
         .collect()
 }
@@ -147,7 +166,10 @@ fn failure(job: &Job<'_>, error: RunError) -> Failure {
 }
 
 fn host(run: &RunRecord, seconds: f64) -> Host {
-    let instructions_per_second = if seconds > 0.0 { run.instructions.total as f64 / seconds } else { 0.0 };
+    // Extrapolated instructions were not simulated.
+    let share = run.sampled.as_ref().map_or(1.0, |s| s.workgroups as f64 / s.of as f64);
+    let simulated = run.instructions.total as f64 * share;
+    let instructions_per_second = if seconds > 0.0 { simulated / seconds } else { 0.0 };
     Host { seconds, instructions_per_second, peak_rss_bytes: peak_rss_bytes() }
 }
 

@@ -12,6 +12,7 @@ use workloads::gemm::Gemm;
 use workloads::matrix::UniformMatrix;
 use workloads::params;
 use workloads::run::{GemmKernel, GemmOptions, run_gemm};
+use workloads::sample::Extent;
 
 /// M, K and N of the product, and the share of zeros in B.
 const SHAPE: (u32, u32, u64, f64) = (256, 1152, 4096, 0.6);
@@ -47,7 +48,7 @@ fn time(gemm: &Gemm, which: GemmKernel) -> (f64, u64, u64, u64) {
         kernel: &params::Kernel::default(),
         verify_with: None,
         execution: Execution::default(),
-        sampling: None,
+        extent: Extent::Whole,
         progress: &mut |_| {},
     };
     let start = Instant::now();

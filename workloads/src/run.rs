@@ -9,7 +9,7 @@ use crate::gemm::{Gemm, GemmMemory, Placements};
 use crate::kernels::{Dense, DenseTiled, Relu, Spartan, SpartanPlain, TileChoice};
 use crate::params;
 use crate::random::{Counter, Stream};
-use crate::sample::{Product, Sample, Sampling};
+use crate::sample::{Extent, Product, Sample};
 use crate::verify::{Mismatch, verify};
 
 /// The kernels for matrix products.
@@ -40,8 +40,8 @@ pub struct GemmOptions<'a> {
     pub verify_with: Option<&'a [f32]>,
     /// Threads, and order of ticks.
     pub execution: Execution,
-    /// Where given, only a sample of the workgroups is simulated; none of C can be checked then.
-    pub sampling: Option<Sampling>,
+    /// How many of the workgroups are simulated; only where all are can C be checked.
+    pub extent: Extent,
     /// Called with the number of workgroups, then with how many are complete.
     pub progress: &'a mut dyn FnMut(Progress),
 }

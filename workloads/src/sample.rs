@@ -30,6 +30,19 @@ use crate::matrix::LineStatistics;
 use crate::random::{Counter, Stream};
 use crate::run::{GemmKernel, GemmOptions, GemmRun, Progress, RunError, run_kernel};
 
+/// How many of a product's workgroups are simulated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// All of them.
+    #[default]
+    Whole,
+    /// A sample, from which the others are extrapolated. All of them where they are few.
+    Sample(Sampling),
+    /// A few, to see how many instructions they take. Cycles mean nothing then, and the sample in the result is the one
+    /// that would have been taken.
+    Probe(Sampling),
+}
+
 /// How a product is sampled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampling {
@@ -45,6 +58,8 @@ const FEWEST_WAVES: u64 = 4;
 const WARM_UP: u64 = 1;
 /// Fewest workgroups of a run of neighbours in a sample of a sparse kernel.
 const RUN: u64 = 4;
+/// Instructions of a probe, about.
+const PROBE_INSTRUCTIONS: u64 = 300_000;
 /// How much of a workgroup's time grows with its non-zeros.
 const ELASTICITY: f64 = 1.0;
 /// Of the 95 %.
@@ -100,18 +115,29 @@ impl Plan {
     pub fn scattered(total: u64, resident: u64, waves: u64, run: u64, seed: u64) -> Self {
         let Some(length) = sample_length(total, resident, waves) else { return Self::whole(total, resident) };
         let random = Counter::new(seed, Stream::SampledWorkgroups);
-        let (runs, strata) = (total.div_ceil(run), length.div_ceil(run));
+        let (runs, strata) = (total / run, length.div_ceil(run));
+        if strata > runs {
+            return Self::in_order(total, resident, waves);
+        }
         let chosen = (0..strata).map(|stratum| {
             let begin = stratum * runs / strata;
             let end = (stratum + 1) * runs / strata;
             begin + random.bits(stratum) % (end - begin)
         });
-        let all = chosen.flat_map(|at| at * run..((at + 1) * run).min(total));
+        let all = chosen.flat_map(|at| at * run..(at + 1) * run);
         Self { total, resident, waves, workgroups: all.take(length as usize).collect() }
     }
 
     fn whole(total: u64, resident: u64) -> Self {
         Self { total, resident, waves: total / resident.max(1), workgroups: (0..total).collect() }
+    }
+
+    /// So many workgroups, at the least one, of those of `plan`, from all over it.
+    fn probe(plan: &Self, count: u64) -> Self {
+        let length = plan.workgroups.len() as u64;
+        let count = count.clamp(1, length);
+        let workgroups = (0..count).map(|i| plan.workgroups[(i * length / count) as usize]).collect();
+        Self { workgroups, waves: 0, ..*plan }
     }
 
     /// Whether nothing is left out.
@@ -208,20 +234,15 @@ pub(crate) struct Product<'a, K> {
 impl<K: Kernel> Product<'_, K> {
     /// Runs all of it.
     pub(crate) fn run(self, machine: &Machine, options: GemmOptions<'_>) -> Result<GemmRun, RunError> {
-        match options.sampling {
-            None => run_kernel(
-                self.gemm,
-                self.which,
-                self.kernel,
-                self.placements,
-                self.tile,
-                machine,
-                options,
-            ),
-            Some(_) if options.verify_with.is_some() => Err(RunError::Configuration(
+        match options.extent {
+            Extent::Whole => {
+                run_kernel(self.gemm, self.which, self.kernel, self.placements, self.tile, machine, options)
+            }
+            _ if options.verify_with.is_some() => Err(RunError::Configuration(
                 "a sampled run computes a part of C only, which cannot be verified: sample, or verify".into(),
             )),
-            Some(sampling) => self.run_sampled(sampling, machine, options),
+            Extent::Sample(sampling) => self.run_sampled(sampling, machine, options),
+            Extent::Probe(sampling) => self.run_probe(sampling, machine, options),
         }
     }
 
@@ -250,6 +271,31 @@ impl<K: Kernel> Product<'_, K> {
             let work = if which.is_sparse() { work_ratio(gemm, tiles, &plan) } else { 1.0 };
             run.sample = Some(extrapolate(&mut run.report, &plan, &completions, work));
         }
+        Ok(run)
+    }
+
+    fn run_probe(
+        self,
+        sampling: Sampling,
+        machine: &Machine,
+        options: GemmOptions<'_>,
+    ) -> Result<GemmRun, RunError> {
+        let plan = self.plan(sampling, machine);
+        let instructions = instructions_of_a_workgroup(self.gemm, self.which, self.tiles);
+        let probe = Plan::probe(&plan, PROBE_INSTRUCTIONS.div_ceil(instructions.max(1)));
+        let sampled = Sampled::new(self.kernel, &probe);
+        let Self { gemm, which, placements, tiles, tile, .. } = self;
+        let mut run = run_kernel(gemm, which, &sampled, placements, tile, machine, options)?;
+        let work = if which.is_sparse() { work_ratio(gemm, tiles, &probe) } else { 1.0 };
+        let (of, taken) = (plan.total as f64, probe.workgroups.len() as f64);
+        scale(&mut run.report, 1.0 + work * (of - taken) / taken);
+        run.sample = Some(Sample {
+            workgroups: plan.workgroups.len() as u64,
+            of: plan.total,
+            waves: plan.waves,
+            confidence_percent: 0.0,
+            error_bound_percent: 0.0,
+        });
         Ok(run)
     }
 
@@ -353,8 +399,11 @@ fn scale(report: &mut KernelReport, factor: f64) {
     let times = |count: &mut u64| *count = (*count as f64 * factor).round() as u64;
     let mean = |mean: &mut Mean| [&mut mean.sum, &mut mean.count].into_iter().for_each(times);
     let cache = |stats: &mut CacheStats| {
-        let CacheStats { reads, writes, sparse_reads, hits, merged, misses, evictions, writebacks, .. } = stats;
-        [reads, writes, sparse_reads, hits, merged, misses, evictions, writebacks].into_iter().for_each(times);
+        let CacheStats { reads, writes, sparse_reads, hits, merged, misses, evictions, writebacks, .. } =
+            stats;
+        [reads, writes, sparse_reads, hits, merged, misses, evictions, writebacks]
+            .into_iter()
+            .for_each(times);
         mean(&mut stats.read_latency);
     };
     cache(&mut report.l1);

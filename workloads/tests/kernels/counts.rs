@@ -14,6 +14,7 @@ use workloads::gemm::Placements;
 use workloads::kernels::{Dense, DenseTiled, Relu, Spartan, SpartanPlain, TileChoice};
 use workloads::matrix::LineStatistics;
 use workloads::run::{GemmKernel, GemmOptions, run_kernel, run_relu};
+use workloads::sample::Extent;
 
 use crate::bench::{ALL, Problem, SPARSE, problems, tries};
 
@@ -147,7 +148,7 @@ fn note<K: Kernel>(
         kernel: &problem.kernel,
         verify_with: Some(&problem.a()),
         execution: TickOrder::Ascending.into(),
-        sampling: None,
+        extent: Extent::Whole,
         progress: &mut |_| {},
     };
     let run =
