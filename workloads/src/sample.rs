@@ -3,18 +3,20 @@
 //! Workgroups of a matrix product repeat each other, and the machine holds only so many at a time: a *wave*. A
 //! [`Plan`] takes some waves of the grid and, so that the end is as in the full run, as many workgroups more as its
 //! last wave has. They run one behind the other as a kernel of their own, [`Sampled`], with nothing changed in the
-//! machine. The first wave fills pipelines and caches and is no measure of the others; from the second on, the time
-//! between the completions of a wave and the next is a measurement. What was left out is taken to last as long as the
-//! mean of them, and their spread gives the interval of confidence.
+//! machine. The times between the completions of a wave and the next are measured while the machine is full; what was
+//! left out is taken to last as long as their mean, and their spread gives an interval of confidence. The first waves,
+//! which start in step and fill the caches, are not measured: how many is decided by the marginal standard error.
 //!
 //! Workgroups of a dense kernel all do the same, but their neighbours decide what they find in the caches: the plan
 //! takes waves as they come. Those of a sparse kernel differ in their non-zeros and share a column of B only with the
-//! workgroups of the same column: the plan takes small runs from all over the grid, one at a random place of each of
-//! as many strata, and the non-zeros of what was left out, which are known, correct what was measured.
+//! workgroups of the same columns: the plan takes small runs from all over the grid, one at a random place of each of
+//! as many strata, and times are taken for each unit of work, which is known for what was left out, too.
 //!
 //! That workgroups can stand for each other is from TBPoint (Huang et al., IPDPS 2014) and Photon (Liu et al., MICRO
-//! 2023), that the sampled rate stands for the rest once it is steady from PKA (Baddouh et al., MICRO 2021), strata and
-//! an interval of confidence stated with the result from SMARTS (Wunderlich et al., ISCA 2003) and STEM (2025).
+//! 2023); that the rate stands for the rest once it is steady from PKA (Avalos Baddouh et al., MICRO 2021); a bound on
+//! the error stated with the result from SMARTS (Wunderlich et al., ISCA 2003) and STEM. Dropping the first
+//! measurements by the marginal standard error is from White, *Simulation* 69(6), 1997. docs/sampling.md says how well
+//! it does.
 
 use gpu_model::dispatcher::Dispatcher;
 use gpu_model::gpu::KernelReport;
@@ -52,21 +54,25 @@ pub struct Sampling {
     pub instructions: u64,
 }
 
-/// Fewest waves of a sample: one to fill the machine, the others measured.
+/// Fewest waves of a sample of a dense kernel: one to fill the machine, one to empty it, two measured.
 const FEWEST_WAVES: u64 = 4;
-/// Waves before the first that is measured.
-const WARM_UP: u64 = 1;
+/// The same of a sparse kernel, whose workgroups take several waves to fall out of step.
+const FEWEST_SPARSE_WAVES: u64 = 8;
 /// Fewest workgroups of a run of neighbours in a sample of a sparse kernel.
 const RUN: u64 = 4;
 /// Instructions of a probe, about.
 const PROBE_INSTRUCTIONS: u64 = 300_000;
-/// How much of a workgroup's time grows with its non-zeros.
-const ELASTICITY: f64 = 1.0;
-/// Of the 95 %.
+/// What a sparse kernel does for an element of B, zero or not, over what a non-zero costs besides. From the cycles of
+/// `spartan` on AlexNet conv2 and conv3, which have the same tile: 320 and 246 for a row of B, of which 67 and 49 %
+/// are non-zeros.
+const WORK_OF_AN_ELEMENT: f64 = 0.1;
+/// Of an interval of confidence.
 const CONFIDENCE_PERCENT: f64 = 95.0;
-/// What the interval of confidence does not see, as a share of the time that was extrapolated: slow swings of the
-/// machine that last longer than a sample. The most that was seen over the networks of docs/sampling.md.
-const SYSTEMATIC: f64 = 0.02;
+/// Fewest measurements from which an interval of confidence says anything.
+const FEWEST_MEASUREMENTS: usize = 3;
+/// What the interval does not see, as a share of the time that was extrapolated: swings of the machine that last
+/// longer than a sample. More than all that was seen over the networks of docs/sampling.md.
+const SYSTEMATIC: f64 = 0.06;
 
 impl Default for Sampling {
     fn default() -> Self {
@@ -83,7 +89,8 @@ pub struct Sample {
     pub of: u64,
     /// Waves measured.
     pub waves: u64,
-    /// Confidence of the bound.
+    /// Confidence of the interval in the bound; 0 where there are too few waves for one, and the bound is that of
+    /// experience alone.
     pub confidence_percent: f64,
     /// How far the cycles of a full run may be from the reported ones, as a share of these.
     pub error_bound_percent: f64,
@@ -213,10 +220,18 @@ impl Completions {
         self.0.get(first).or(self.0.last()).map_or(0, |(_, at)| at.0)
     }
 
-    /// The time that each of the waves after the first took.
-    fn waves(&self, plan: &Plan) -> Vec<f64> {
-        let end = |wave| self.at((wave + 1) * plan.resident);
-        (WARM_UP..plan.waves).map(|wave| (end(wave) - end(wave - 1)) as f64).collect()
+    /// Time a unit of work in the waves in which the machine was full, from the end of the first wave to the last
+    /// dispatch. `work` is that of each workgroup in order of dispatch, about the order of completions.
+    fn rates(&self, resident: u64, work: &[f64]) -> Vec<f64> {
+        let full_until = (work.len() as u64).saturating_sub(resident);
+        let marks: Vec<u64> = (1..).map_while(|i| full_until.checked_sub((i - 1) * resident)).collect();
+        let mut marks: Vec<u64> = marks.into_iter().filter(|mark| *mark >= resident).collect();
+        marks.reverse();
+        let rate = |ends: &[u64]| {
+            let [from, to] = [ends[0], ends[1]];
+            (self.at(to) - self.at(from)) as f64 / work[from as usize..to as usize].iter().sum::<f64>()
+        };
+        marks.windows(2).map(rate).collect()
     }
 }
 
@@ -268,8 +283,8 @@ impl<K: Kernel> Product<'_, K> {
         let Self { gemm, which, placements, tiles, tile, .. } = self;
         let mut run = run_kernel(gemm, which, &sampled, placements, tile, machine, options)?;
         if !plan.is_whole() {
-            let work = if which.is_sparse() { work_ratio(gemm, tiles, &plan) } else { 1.0 };
-            run.sample = Some(extrapolate(&mut run.report, &plan, &completions, work));
+            let work = Work::of(gemm, which, tiles, &plan);
+            run.sample = Some(extrapolate(&mut run.report, &plan, &completions, &work));
         }
         Ok(run)
     }
@@ -286,9 +301,7 @@ impl<K: Kernel> Product<'_, K> {
         let sampled = Sampled::new(self.kernel, &probe);
         let Self { gemm, which, placements, tiles, tile, .. } = self;
         let mut run = run_kernel(gemm, which, &sampled, placements, tile, machine, options)?;
-        let work = if which.is_sparse() { work_ratio(gemm, tiles, &probe) } else { 1.0 };
-        let (of, taken) = (plan.total as f64, probe.workgroups.len() as f64);
-        scale(&mut run.report, 1.0 + work * (of - taken) / taken);
+        scale(&mut run.report, Work::of(gemm, which, tiles, &probe).all_over_taken());
         run.sample = Some(Sample {
             workgroups: plan.workgroups.len() as u64,
             of: plan.total,
@@ -304,7 +317,7 @@ impl<K: Kernel> Product<'_, K> {
         let resident = Dispatcher::resident(&machine.gpu, self.kernel.resources());
         let instructions = instructions_of_a_workgroup(self.gemm, self.which, self.tiles);
         let affordable = sampling.instructions / (instructions * resident).max(1);
-        let waves = affordable.max(FEWEST_WAVES);
+        let waves = affordable.max(if self.which.is_sparse() { FEWEST_SPARSE_WAVES } else { FEWEST_WAVES });
         let sharing = self.tiles.sharing_columns();
         if self.which.is_sparse() && sharing < total {
             let run = sharing * RUN.div_ceil(sharing);
@@ -327,69 +340,104 @@ fn instructions_of_a_workgroup(gemm: &Gemm, which: GemmKernel, tiles: Tiles) -> 
     (macs / macs_of_an_instruction) as u64
 }
 
-/// Non-zeros of B for a workgroup that the plan left out, over those for one that it took.
-fn work_ratio(gemm: &Gemm, tiles: Tiles, plan: &Plan) -> f64 {
-    let mut taken = 0;
-    let mut columns_taken = 0;
-    for sharing in plan.workgroups.chunk_by(|a, b| tiles.columns(*a) == tiles.columns(*b)) {
-        let columns = tiles.columns(sharing[0]);
-        let columns = columns.start..columns.end.min(gemm.n);
-        let nonzeros = LineStatistics::of(&*gemm.b, columns.clone()).nonzeros;
-        taken += nonzeros * sharing.len() as u64;
-        columns_taken += (columns.end - columns.start) * sharing.len() as u64;
-    }
-    let columns = gemm.n * tiles.down();
-    let all = gemm.density * f64::from(gemm.k) * columns as f64;
-    let left_out = (all - taken as f64) / (columns - columns_taken).max(1) as f64;
-    let mean_taken = taken as f64 / columns_taken.max(1) as f64;
-    if mean_taken > 0.0 { (left_out / mean_taken).max(0.0) } else { 1.0 }
+/// What workgroups have to do, in units of which one takes about as long as another.
+struct Work {
+    /// Of each workgroup taken, in order of dispatch.
+    taken: Vec<f64>,
+    /// Of all that were left out.
+    left_out: f64,
 }
 
-/// Makes of the report of a sample that of the whole kernel. `work` is that of a workgroup left out over that of one
-/// taken.
-fn extrapolate(report: &mut KernelReport, plan: &Plan, completions: &Completions, work: f64) -> Sample {
-    let taken = plan.workgroups.len() as u64;
-    let waves = completions.waves(plan);
-    let wave = Spread::of(&waves);
-    let left_out = (plan.total - taken) as f64 / plan.resident as f64;
-    let growth = 1.0 + ELASTICITY * (work - 1.0);
-    let extrapolated = left_out * wave.mean * growth;
+impl Work {
+    fn of(gemm: &Gemm, which: GemmKernel, tiles: Tiles, plan: &Plan) -> Self {
+        if which.is_sparse() {
+            return Self::by_nonzeros(gemm, tiles, plan);
+        }
+        let taken = vec![1.0; plan.workgroups.len()];
+        Self { left_out: (plan.total - plan.workgroups.len() as u64) as f64, taken }
+    }
+
+    /// Non-zeros of a workgroup's columns of B, and what zeros cost, too.
+    fn by_nonzeros(gemm: &Gemm, tiles: Tiles, plan: &Plan) -> Self {
+        let elements = |columns: u64| columns as f64 * f64::from(gemm.k);
+        let mut taken = Vec::with_capacity(plan.workgroups.len());
+        for sharing in plan.workgroups.chunk_by(|a, b| tiles.columns(*a) == tiles.columns(*b)) {
+            let columns = tiles.columns(sharing[0]);
+            let columns = columns.start..columns.end.min(gemm.n);
+            let count = columns.end - columns.start;
+            let nonzeros = LineStatistics::of(&*gemm.b, columns).nonzeros as f64;
+            taken.extend(sharing.iter().map(|_| nonzeros + WORK_OF_AN_ELEMENT * elements(count)));
+        }
+        let all = (gemm.density + WORK_OF_AN_ELEMENT) * elements(gemm.n) * tiles.down() as f64;
+        Self { left_out: (all - taken.iter().sum::<f64>()).max(0.0), taken }
+    }
+
+    fn all_over_taken(&self) -> f64 {
+        let taken: f64 = self.taken.iter().sum();
+        (taken + self.left_out) / taken
+    }
+}
+
+/// Makes of the report of a sample that of the whole kernel.
+fn extrapolate(report: &mut KernelReport, plan: &Plan, completions: &Completions, work: &Work) -> Sample {
+    let rates = completions.rates(plan.resident, &work.taken);
+    let steady = steady(&rates);
+    let rate = Spread::of(steady);
+    let extrapolated = work.left_out * rate.mean;
     let cycles = report.cycles as f64 + extrapolated;
-    let bound = left_out * growth * wave.half_interval + SYSTEMATIC * extrapolated;
-    scale(report, 1.0 + growth * (plan.total - taken) as f64 / taken as f64);
+    let has_interval = steady.len() >= FEWEST_MEASUREMENTS;
+    let interval = if has_interval { work.left_out * rate.half_interval } else { 0.0 };
+    scale(report, work.all_over_taken());
     report.workgroups = plan.total;
     report.cycles = cycles.round() as u64;
     Sample {
-        workgroups: taken,
+        workgroups: plan.workgroups.len() as u64,
         of: plan.total,
-        waves: waves.len() as u64,
-        confidence_percent: CONFIDENCE_PERCENT,
-        error_bound_percent: 100.0 * bound / cycles,
+        waves: steady.len() as u64,
+        confidence_percent: if has_interval { CONFIDENCE_PERCENT } else { 0.0 },
+        error_bound_percent: 100.0 * (interval + SYSTEMATIC * extrapolated) / cycles,
     }
+}
+
+/// The measurements without the first ones, as many as leave the mean with the least standard error, but no more than
+/// half of them, and enough must be left for an interval: what is left is taken to be steady.
+fn steady(measurements: &[f64]) -> &[f64] {
+    let marginal_error = |from: &usize| {
+        let rest = Spread::of(&measurements[*from..]);
+        rest.squares / (rest.count * rest.count)
+    };
+    let count = measurements.len();
+    let candidates = 0..=(count / 2).min(count.saturating_sub(FEWEST_MEASUREMENTS));
+    let from = candidates.min_by(|a, b| marginal_error(a).total_cmp(&marginal_error(b)));
+    &measurements[from.unwrap_or(0)..]
 }
 
 /// Mean of measurements, and half the interval that holds the true one with 95 % confidence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Spread {
+    count: f64,
     mean: f64,
+    /// Sum of the squares of the differences from the mean.
+    squares: f64,
     half_interval: f64,
 }
 
 impl Spread {
-    /// Of at least two measurements.
+    /// Of at least one measurement; of one alone, the interval is 0.
     fn of(measurements: &[f64]) -> Self {
         let count = measurements.len() as f64;
         let mean = measurements.iter().sum::<f64>() / count;
         let squares: f64 = measurements.iter().map(|d| (d - mean) * (d - mean)).sum();
-        let error = (squares / (count - 1.0) / count).sqrt();
-        Self { mean, half_interval: student(measurements.len() - 1) * error }
+        let degrees = measurements.len().saturating_sub(1);
+        let error = (squares / degrees.max(1) as f64 / count).sqrt();
+        Self { count, mean, squares, half_interval: student(degrees) * error }
     }
 }
 
 /// Two-sided 95 % quantile of Student's t distribution.
 fn student(degrees: usize) -> f64 {
     const TABLE: [f64; 10] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
-    let beyond = || 1.96 + 2.4 / degrees as f64;
+    let beyond = || 1.96 + 2.7 / degrees.max(1) as f64;
     degrees.checked_sub(1).and_then(|at| TABLE.get(at)).copied().unwrap_or_else(beyond)
 }
 
@@ -440,5 +488,42 @@ fn scale(report: &mut KernelReport, factor: f64) {
             histogram.buckets.iter_mut().for_each(times);
             mean(&mut histogram.mean);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_waves_are_dropped_while_they_differ() {
+        let falling = [156.0, 128.0, 121.0, 114.0, 100.0, 96.0, 94.0, 92.0, 98.0, 95.0, 90.0, 97.0];
+        assert_eq!(steady(&falling)[0], 96.0);
+        let level = [100.0, 101.0, 99.0, 100.0];
+        assert_eq!(steady(&level), level);
+        assert_eq!(steady(&[9.0, 1.0]), [9.0, 1.0], "two tell nothing of each other");
+    }
+
+    #[test]
+    fn intervals_are_students() {
+        let spread = Spread::of(&[9.0, 10.0, 11.0]);
+        assert_eq!(spread.mean, 10.0);
+        // s = 1, and t of 2 degrees of freedom is 4.303.
+        assert!((spread.half_interval - 4.303 / 3.0_f64.sqrt()).abs() < 1e-12, "{spread:?}");
+        assert_eq!(Spread::of(&[5.0]).half_interval, 0.0);
+        // t of 12 degrees is 2.179, of 60 degrees 2.000.
+        assert!((student(12) - 2.179).abs() < 0.01 && (student(60) - 2.000).abs() < 0.01);
+    }
+
+    #[test]
+    fn waves_are_measured_while_the_machine_is_full() {
+        // Workgroups of two waves of ten, and one half: a cycle each in the first wave, two later.
+        let mut completions = Completions::default();
+        for done in 1..=35 {
+            completions.add(done, Cycle(if done <= 15 { done } else { 2 * done - 15 }));
+        }
+        assert_eq!(completions.rates(10, &[1.0; 35]), [2.0]);
+        assert_eq!(completions.rates(10, &[0.5; 35]), [4.0]);
+        assert_eq!(completions.at(40), 55);
     }
 }
