@@ -23,6 +23,7 @@ use crate::config::workload::Task;
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Display;
+use crate::run::originals;
 use crate::simulate::{Job, kernel, simulate};
 
 /// What `--format json` prints.
@@ -39,7 +40,7 @@ struct Estimate {
 struct Run {
     layer: String,
     mode: &'static str,
-    /// Wavefront instructions to simulate.
+    /// Wavefront instructions to simulate; none for a layer that repeats another.
     instructions: u64,
     seconds: f64,
 }
@@ -63,7 +64,11 @@ pub(crate) fn print(
     for mode in &experiment.modes.0 {
         speeds.push((*mode, speed(experiment, *mode)?));
     }
-    let runs: Result<Vec<Run>, Failure> = jobs.iter().map(|job| probe(job, &speeds)).collect();
+    let originals = originals(jobs);
+    let run = |(index, job): (usize, &Job<'_>)| {
+        if originals[index] == index { probe(job, &speeds) } else { Ok(Run::repeating(job)) }
+    };
+    let runs: Result<Vec<Run>, Failure> = jobs.iter().enumerate().map(run).collect();
     let estimate = Estimate::new(runs?, threads.get());
     match format {
         RunFormat::Json => output::print_json(&estimate),
@@ -107,6 +112,13 @@ fn probe(job: &Job<'_>, speeds: &[(Mode, f64)]) -> Result<Run, Failure> {
     let instructions = (record.instructions.total as f64 * share) as u64;
     let speed = speeds.iter().find(|(of, _)| *of == job.mode).map_or(f64::NAN, |(_, speed)| *speed);
     Ok(Run { layer, mode, instructions, seconds: instructions as f64 / speed })
+}
+
+impl Run {
+    /// Of a layer that was run before under another name.
+    fn repeating(job: &Job<'_>) -> Self {
+        Self { layer: job.task.name().into(), mode: job.mode.name(), instructions: 0, seconds: 0.0 }
+    }
 }
 
 impl Estimate {

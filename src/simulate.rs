@@ -49,6 +49,11 @@ pub(crate) enum RunError {
 }
 
 impl Job<'_> {
+    /// Whether the other one's record would be the same but for the name of the layer.
+    pub(crate) fn does_the_same_as(&self, other: &Self) -> bool {
+        self.mode == other.mode && self.task.named("") == other.task.named("")
+    }
+
     fn execution(&self) -> Execution {
         Execution { threads: self.threads, ..Execution::default() }
     }

@@ -283,7 +283,7 @@ fn a_relu_moves_each_line_once() {
         let options = gpu_model::gpu::RunOptions {
             execution: TickOrder::Ascending.into(),
             memory: None,
-            progress: &mut |_| {},
+            progress: &mut |_, _| {},
         };
         let report = gpu.run(&noting, options).unwrap();
         let lines = elements.div_ceil(16);
