@@ -153,9 +153,10 @@ impl Plan {
     }
 }
 
-/// Workgroups of a sample of so many whole waves; `None` where it would save less than a wave.
+/// Workgroups of a sample of so many whole waves; `None` where it would save less than an eighth.
 fn sample_length(total: u64, resident: u64, waves: u64) -> Option<u64> {
-    (resident > 0 && total / resident > waves).then(|| waves * resident + total % resident)
+    let length = waves.checked_mul(resident)?.checked_add(total.checked_rem(resident)?)?;
+    (length <= total - total / 8).then_some(length)
 }
 
 /// The workgroups of a plan as a kernel of their own.
