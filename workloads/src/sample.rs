@@ -72,7 +72,7 @@ const CONFIDENCE_PERCENT: f64 = 95.0;
 const FEWEST_MEASUREMENTS: usize = 3;
 /// What the interval does not see, as a share of the time that was extrapolated: swings of the machine that last
 /// longer than a sample. More than all that was seen over the networks of docs/sampling.md.
-const SYSTEMATIC: f64 = 0.06;
+const SYSTEMATIC: f64 = 0.1;
 
 impl Default for Sampling {
     fn default() -> Self {
