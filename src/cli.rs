@@ -65,6 +65,8 @@ Examples:
   spartan-sim run alexnet --layers conv3,conv4 --batch 16  two layers, a smaller batch
   spartan-sim run vgg16 --dry-run                          a network's layers, their sizes, nothing simulated
   spartan-sim run resnet18 --layers layer4.0.conv2         one layer of a network
+  spartan-sim run vgg16 --batch 64 --sample                every layer, from a sample of its workgroups
+  spartan-sim run vgg16 --batch 64 --sample --estimate     how long that would take
   spartan-sim run matmul --set workload.m=512 --set workload.n=512 --set workload.k=512
   spartan-sim run layer-a --set workload.activations=uniform --set workload.sparsity=0.8
   spartan-sim run my.ron --format json --out results/1     also writes results/1/result.json
@@ -98,6 +100,12 @@ pub(crate) struct RunArgs {
     /// Print what would run, every layer with its sizes, and simulate nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Simulate a sample of each product's workgroups and extrapolate, with a bound on the error of cycles
+    #[arg(long, conflicts_with = "verify")]
+    pub(crate) sample: bool,
+    /// Print how long every layer would take here, from a short probe of each, and simulate nothing else
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) estimate: bool,
     /// What goes to stdout
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: RunFormat,

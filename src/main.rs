@@ -9,6 +9,7 @@ mod cli;
 mod completions;
 mod config;
 mod dry_run;
+mod estimate;
 mod failure;
 mod host;
 mod inspect;

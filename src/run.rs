@@ -12,12 +12,14 @@ use std::time::Instant;
 use crossbeam::channel::{self, Sender};
 use results::record::{Host, ResultFile, RunRecord, SCHEMA};
 use results::{csv, store, table};
+use workloads::sample::{Extent, Sampling};
 
 use crate::cli::{RunArgs, RunFormat};
 use crate::config::mode::Mode;
 use crate::config::workload::Task;
 use crate::config::{self, Resolved};
 use crate::dry_run;
+use crate::estimate;
 use crate::failure::Failure;
 use crate::host;
 use crate::output;
@@ -30,13 +32,28 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
     if args.dry_run {
         return dry_run::print(&resolved, args.format);
     }
+    if args.sample && resolved.experiment.verify {
+        return Err(Failure::Input(
+            "--sample computes a part of C, which cannot be verified, and the experiment says verify: true; add \
+             --no-verify"
+                .into(),
+        ));
+    }
+    let threads = threads(args);
+    if args.estimate {
+        return estimate::print(
+            &resolved.experiment,
+            &jobs(&resolved, threads, args.sample),
+            threads,
+            args.format,
+        );
+    }
     if let Some(directory) = &args.out {
         // Refused now rather than after hours of simulation.
         store::prepare_directory(directory).map_err(|error| Failure::Input(error.to_string()))?;
     }
     let display = Display::new(args.quiet);
-    let threads = threads(args);
-    let jobs = jobs(&resolved, threads);
+    let jobs = jobs(&resolved, threads, args.sample);
     let mut runs = run_all(&jobs, threads, &display)?;
     set_speedups(&mut runs);
     let result = result_file(&resolved, runs);
@@ -47,8 +64,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), Failure> {
 }
 
 /// Layers in the experiment's order, their groups in them, modes within these; each with its share of the threads.
-fn jobs(resolved: &Resolved, threads: NonZero<usize>) -> Vec<Job<'_>> {
+fn jobs(resolved: &Resolved, threads: NonZero<usize>, sample: bool) -> Vec<Job<'_>> {
     let experiment = &resolved.experiment;
+    let sampling = Sampling { seed: experiment.seed, ..Sampling::default() };
+    let extent = if sample { Extent::Sample(sampling) } else { Extent::Whole };
     let tasks: Vec<Task> = experiment.workload.tasks().iter().flat_map(Task::products).collect();
     let modes = &experiment.modes.0;
     let each =
@@ -56,7 +75,7 @@ fn jobs(resolved: &Resolved, threads: NonZero<usize>) -> Vec<Job<'_>> {
     tasks
         .iter()
         .flat_map(|task| {
-            modes.iter().map(|&mode| Job { experiment, task: task.clone(), mode, threads: each })
+            modes.iter().map(|&mode| Job { experiment, task: task.clone(), mode, threads: each, extent })
         })
         .collect()
 }
@@ -65,14 +84,24 @@ fn threads(args: &RunArgs) -> NonZero<usize> {
     args.threads.unwrap_or_else(host::processors)
 }
 
-/// The records of all jobs, in their order; or the error of the first that failed.
+/// For each job, the first that does the same. Networks repeat layers, and a layer's name has no influence on anything.
+pub(crate) fn originals(jobs: &[Job<'_>]) -> Vec<usize> {
+    (0..jobs.len())
+        .map(|index| jobs[..index].iter().position(|job| job.does_the_same_as(&jobs[index])).unwrap_or(index))
+        .collect()
+}
+
+/// The records of all jobs, in their order, each of those that do the same simulated once; or the error of the first
+/// that failed.
 fn run_all(jobs: &[Job<'_>], threads: NonZero<usize>, display: &Display) -> Result<Vec<RunRecord>, Failure> {
+    let originals = originals(jobs);
+    let distinct: Vec<usize> = (0..jobs.len()).filter(|index| originals[*index] == *index).collect();
     let queue = Queue { next: AtomicUsize::new(0), stopped: AtomicBool::new(false) };
     let (sender, receiver) = channel::unbounded();
     let scope = crossbeam::thread::scope(|scope| {
-        for _ in 0..threads.get().min(jobs.len()) {
+        for _ in 0..threads.get().min(distinct.len()) {
             let sender = sender.clone();
-            scope.spawn(|_| work(jobs, &queue, sender, display));
+            scope.spawn(|_| work(jobs, &distinct, &queue, sender, display));
         }
     });
     if let Err(panic) = scope {
@@ -83,7 +112,26 @@ fn run_all(jobs: &[Job<'_>], threads: NonZero<usize>, display: &Display) -> Resu
     let mut done: Vec<(usize, Result<RunRecord, RunError>)> = receiver.iter().collect();
     // Jobs start in order, so that the first to fail is the same for every number of threads.
     done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(index, outcome)| outcome.map_err(|error| failure(&jobs[index], error))).collect()
+    let records: Result<Vec<RunRecord>, Failure> =
+        done.into_iter().map(|(index, run)| run.map_err(|error| failure(&jobs[index], error))).collect();
+    let records = records?;
+    let of = |(job, original): (&Job<'_>, &usize)| {
+        let at = distinct.partition_point(|index| index < original);
+        repeated(&records[at], job)
+    };
+    Ok(jobs.iter().zip(&originals).map(of).collect())
+}
+
+/// `record` under the name of a job that does the same.
+fn repeated(record: &RunRecord, job: &Job<'_>) -> RunRecord {
+    let mut record = record.clone();
+    if record.layer != job.task.name() {
+        record.layer = job.task.name().into();
+        // It cost nothing.
+        record.host.seconds = 0.0;
+        record.host.instructions_per_second = 0.0;
+    }
+    record
 }
 
 /// Which job is next.
@@ -104,11 +152,12 @@ impl Queue {
 /// Does jobs until there are none left or one has failed.
 fn work(
     jobs: &[Job<'_>],
+    distinct: &[usize],
     queue: &Queue,
     sender: Sender<(usize, Result<RunRecord, RunError>)>,
     display: &Display,
 ) {
-    while let Some(index) = queue.take(jobs.len()) {
+    while let Some(index) = queue.take(distinct.len()).map(|at| distinct[at]) {
         let outcome = run_one(&jobs[index], display);
         queue.stopped.fetch_or(outcome.is_err(), Ordering::Relaxed);
         // The receiver outlives the threads.
@@ -146,7 +195,10 @@ fn failure(job: &Job<'_>, error: RunError) -> Failure {
 }
 
 fn host_record(run: &RunRecord, seconds: f64) -> Host {
-    let instructions_per_second = if seconds > 0.0 { run.instructions.total as f64 / seconds } else { 0.0 };
+    // Extrapolated instructions were not simulated.
+    let share = run.sampled.as_ref().map_or(1.0, |s| s.workgroups as f64 / s.of as f64);
+    let simulated = run.instructions.total as f64 * share;
+    let instructions_per_second = if seconds > 0.0 { simulated / seconds } else { 0.0 };
     Host { seconds, instructions_per_second, peak_rss_bytes: host::peak_rss_bytes(), ..run.host.clone() }
 }
 
@@ -199,6 +251,29 @@ mod tests {
 
     fn run(layer: &str, mode: &str, cycles: u64) -> RunRecord {
         RunRecord { layer: layer.into(), mode: mode.into(), cycles, ..RunRecord::default() }
+    }
+
+    #[test]
+    fn layers_that_differ_by_name_alone_run_once() {
+        let args = |layers| RunArgs {
+            experiment: Some("resnet18".into()),
+            layers: vec![layers],
+            modes: vec!["dense".into(), "spartan".into()],
+            ..RunArgs::default()
+        };
+        let layers = "layer4.0.conv2,layer4.0.conv1,layer4.1.conv1".to_owned();
+        let resolved = config::resolve(&args(layers).request()).unwrap();
+        let jobs = jobs(&resolved, NonZero::<usize>::MIN, false);
+        let names: Vec<_> = jobs.iter().map(|job| (job.task.name(), job.mode.name())).collect();
+        let original_names: Vec<_> = originals(&jobs).into_iter().map(|at| names[at]).collect();
+        for (name, original) in names.iter().zip(original_names) {
+            let of = if name.0 == "layer4.1.conv1" { "layer4.0.conv2" } else { name.0 };
+            assert!(original == *name || original == (of, name.1), "{name:?}: {original:?}");
+        }
+        assert_eq!(originals(&jobs).into_iter().enumerate().filter(|(at, of)| at == of).count(), 4);
+        let record = run("layer4.0.conv2", "dense", 7);
+        let other = jobs.iter().find(|job| job.task.name() == "layer4.1.conv1").unwrap();
+        assert_eq!(repeated(&record, other), run("layer4.1.conv1", "dense", 7));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use workloads::im2col::Im2col;
 use workloads::matrix::{LineStatistics, UniformMatrix};
 use workloads::random::normal_matrix;
 use workloads::run::{self, GemmKernel, GemmOptions, run_gemm, run_relu};
+use workloads::sample::{Extent, Sample};
 
 use crate::config::Experiment;
 use crate::config::mode::Mode;
@@ -32,6 +33,8 @@ pub(crate) struct Job<'a> {
     pub(crate) mode: Mode,
     /// Threads of this simulation.
     pub(crate) threads: NonZero<usize>,
+    /// How many of a product's workgroups are simulated.
+    pub(crate) extent: Extent,
 }
 
 /// Why a simulation has no record.
@@ -46,6 +49,11 @@ pub(crate) enum RunError {
 }
 
 impl Job<'_> {
+    /// Whether the other one's record would be the same but for the name of the layer.
+    pub(crate) fn does_the_same_as(&self, other: &Self) -> bool {
+        self.mode == other.mode && self.task.named("") == other.task.named("")
+    }
+
     fn execution(&self) -> Execution {
         Execution { threads: self.threads, ..Execution::default() }
     }
@@ -108,20 +116,15 @@ fn product(
     let experiment = job.experiment;
     let machine = Machine { gpu: experiment.gpu.clone(), engine: experiment.engine.clone() };
     let a = experiment.verify.then(|| normal_matrix(gemm.m, gemm.k, experiment.seed));
-    let kernel = match job.mode {
-        Mode::Dense => GemmKernel::Dense,
-        Mode::DenseTiled => GemmKernel::DenseTiled,
-        Mode::Spartan => GemmKernel::Spartan,
-        Mode::SpartanPlain => GemmKernel::SpartanPlain,
-    };
     let run = run_gemm(
         gemm,
-        kernel,
+        kernel(job.mode),
         &machine,
         GemmOptions {
             kernel: &experiment.kernel,
             verify_with: a.as_deref(),
             execution: job.execution(),
+            extent: job.extent,
             progress: &mut |step| report_progress(progress, step),
         },
     )?;
@@ -134,6 +137,7 @@ fn product(
         groups: 1,
         verified: experiment.verify.then_some(run.verified),
         tile: run.tile,
+        sampled: run.sample.map(sampled),
         peak_share: record::share(gemm.macs(), run.report.cycles * u64::from(lanes)),
         ..measured(job, &run.report, inputs)
     })
@@ -153,10 +157,30 @@ fn relu(job: &Job<'_>, elements: u64, progress: &Progress) -> Result<RunRecord, 
     Ok(measured(job, &report, inputs))
 }
 
+/// The kernel of a mode.
+pub(crate) fn kernel(mode: Mode) -> GemmKernel {
+    match mode {
+        Mode::Dense => GemmKernel::Dense,
+        Mode::DenseTiled => GemmKernel::DenseTiled,
+        Mode::Spartan => GemmKernel::Spartan,
+        Mode::SpartanPlain => GemmKernel::SpartanPlain,
+    }
+}
+
+fn sampled(sample: Sample) -> record::Sampled {
+    record::Sampled {
+        workgroups: sample.workgroups,
+        of: sample.of,
+        waves: sample.waves,
+        confidence_percent: sample.confidence_percent,
+        error_bound_percent: sample.error_bound_percent,
+    }
+}
+
 fn report_progress(progress: &Progress, step: run::Progress) {
     match step {
         run::Progress::Total(workgroups) => progress.set_total(workgroups),
-        run::Progress::Done(workgroups) => progress.done(workgroups),
+        run::Progress::Done(workgroups, _) => progress.done(workgroups),
     }
 }
 

@@ -43,13 +43,8 @@ impl Dispatcher {
     /// A dispatcher with `workgroups` to hand out; an error where not even an empty compute unit can
     /// hold one.
     pub fn new(params: &Params, workgroups: u64, needs: Resources) -> Result<Self, String> {
-        let needs = Resources { vgprs: needs.vgprs.next_multiple_of(VGPR_GRANULARITY), ..needs };
-        let empty = Free {
-            slots: vec![params.cu.wavefronts; params.cu.simds as usize],
-            vgprs: vec![params.cu.vgprs; params.cu.simds as usize],
-            lds_bytes: u32::try_from(params.cu.lds.size.0).unwrap_or(u32::MAX),
-            next_simd: 0,
-        };
+        let needs = in_whole_blocks(needs);
+        let empty = Free::of_empty_unit(params);
         if empty.place(&needs).is_none() {
             return Err(format!(
                 "a workgroup of {} wavefronts with {} vector registers each and {} bytes of LDS does not fit a \
@@ -79,6 +74,16 @@ impl Dispatcher {
             first_dispatch: None,
             last_completion: Cycle(0),
         })
+    }
+
+    /// Workgroups with such `needs` that the machine holds at a time; 0 where not even one fits.
+    pub fn resident(params: &Params, needs: Resources) -> u64 {
+        let needs = in_whole_blocks(needs);
+        let mut free = Free::of_empty_unit(params);
+        let places = std::iter::from_fn(|| free.place(&needs).inspect(|first| free.take(&needs, *first)));
+        // A workgroup without wavefronts takes nothing: no number of them fills a unit.
+        let limit = (params.cu.simds * params.cu.wavefronts) as usize;
+        places.take(limit).count() as u64 * u64::from(params.compute_units)
     }
 
     /// Takes completions, each with its compute unit, and dispatches the next workgroup if it is time and some
@@ -146,7 +151,21 @@ impl Dispatcher {
     }
 }
 
+/// Vector registers as they are allocated.
+fn in_whole_blocks(needs: Resources) -> Resources {
+    Resources { vgprs: needs.vgprs.next_multiple_of(VGPR_GRANULARITY), ..needs }
+}
+
 impl Free {
+    fn of_empty_unit(params: &Params) -> Self {
+        Self {
+            slots: vec![params.cu.wavefronts; params.cu.simds as usize],
+            vgprs: vec![params.cu.vgprs; params.cu.simds as usize],
+            lds_bytes: u32::try_from(params.cu.lds.size.0).unwrap_or(u32::MAX),
+            next_simd: 0,
+        }
+    }
+
     /// The SIMD for a workgroup's first wavefront, the others following round robin; `None` where the
     /// workgroup does not fit.
     fn place(&self, needs: &Resources) -> Option<u32> {
@@ -206,6 +225,15 @@ mod tests {
         // The next in turn is SIMD 0, but only SIMD 2 has room.
         free.release(&needs, 2);
         assert_eq!(free.place(&needs), Some(2));
+    }
+
+    #[test]
+    fn a_machine_holds_as_many_workgroups_as_its_compute_units_together() {
+        let params = Params::default();
+        let needs = Resources { wavefronts: 1, vgprs: 76, lds_bytes: 4096 };
+        assert_eq!(Dispatcher::resident(&params, needs), 36 * 4 * 3);
+        assert_eq!(Dispatcher::resident(&params, Resources { lds_bytes: 32 << 10, ..needs }), 36 * 2);
+        assert_eq!(Dispatcher::resident(&params, Resources { vgprs: 300, ..needs }), 0);
     }
 
     #[test]

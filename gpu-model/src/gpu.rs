@@ -10,7 +10,7 @@ use mem_hierarchy::dram::ChannelStats;
 use mem_hierarchy::request::{CacheStats, Line};
 use mem_hierarchy::translation::SharedTlb;
 use serde::Serialize;
-use sim_core::{ComponentId, Mean, TickOrder};
+use sim_core::{ComponentId, Cycle, Mean, TickOrder};
 
 use crate::compute_unit::ComputeUnitStats;
 use crate::core::Core;
@@ -135,8 +135,9 @@ pub struct RunOptions<'a> {
     pub execution: Execution,
     /// Memory contents: where given, the kernel computes its results.
     pub memory: Option<&'a mut dyn Memory>,
-    /// Called now and then with the number of workgroups complete.
-    pub progress: &'a mut dyn FnMut(u64),
+    /// Called with the number of workgroups complete whenever it has grown, and the end of the window, some cycles
+    /// long, in which it did.
+    pub progress: &'a mut dyn FnMut(u64, Cycle),
 }
 
 /// Which component has which id. Ids run in the order of the fields.
@@ -287,7 +288,7 @@ impl Gpu {
         let outcome = std::thread::scope(|scope| {
             let (groups, run) = (&groups, &run);
             let others: Vec<_> = (1..threads)
-                .map(|own| scope.spawn(move || windows::work(groups, own, run, None, &mut |_| {})))
+                .map(|own| scope.spawn(move || windows::work(groups, own, run, None, &mut |_, _| {})))
                 .collect();
             let first = windows::work(groups, 0, run, options.memory, options.progress);
             let others = others.into_iter().map(|thread| match thread.join() {

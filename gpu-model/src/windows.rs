@@ -75,8 +75,8 @@ pub(crate) struct Meeting {
     /// Windows that are done, of all groups together.
     done: AtomicUsize,
     over: AtomicBool,
-    /// Workgroups complete.
-    complete: AtomicU64,
+    /// Workgroups complete at the end of a window, for each window that completed some, until they are reported.
+    complete: Mutex<Vec<(u64, Cycle)>>,
     /// Threads that have given up spinning, and what they sleep on.
     sleepers: AtomicUsize,
     sleep: Mutex<()>,
@@ -94,7 +94,7 @@ impl Meeting {
             begun: (0..groups).map(|_| AtomicUsize::new(0)).collect(),
             done: AtomicUsize::new(0),
             over: AtomicBool::new(false),
-            complete: AtomicU64::new(0),
+            complete: Mutex::default(),
             sleepers: AtomicUsize::new(0),
             sleep: Mutex::new(()),
             wake: Condvar::new(),
@@ -156,6 +156,10 @@ impl Meeting {
         }
     }
 
+    fn complete(&self) -> MutexGuard<'_, Vec<(u64, Cycle)>> {
+        self.complete.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Ends the run for all groups.
     fn end(&self) {
         self.over.store(true, Ordering::SeqCst);
@@ -192,7 +196,7 @@ impl Drop for EndOnPanic<'_> {
 /// Runs groups window after window until nobody has anything to do any more: what each thread does, beside the
 /// others. Thread `own` runs group `own`, and any group whose thread is late, so that a thread which is kept from
 /// running holds nobody up. `memory` holds contents where results are verified, which takes one group with everything
-/// in it. `progress` is called with the workgroups complete.
+/// in it. Thread 0 calls `progress` with the workgroups complete and the end of the window in which they became so many.
 ///
 /// An error is the address of a sparse read that the engine cannot serve.
 pub(crate) fn work<K: Kernel>(
@@ -200,12 +204,16 @@ pub(crate) fn work<K: Kernel>(
     own: usize,
     run: &Run<'_, K>,
     memory: Option<&mut dyn Memory>,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64, Cycle),
 ) -> Result<(), u64> {
     let meeting = &run.meeting;
     let _guard = EndOnPanic(meeting);
     let mut shared = Shared { kernel: run.kernel, memory: memory.map(|memory| memory as &mut dyn Memory) };
-    let mut reported = 0;
+    let mut report = || {
+        if own == 0 {
+            meeting.complete().drain(..).for_each(|(complete, at)| progress(complete, at));
+        }
+    };
     while !meeting.is_over() {
         let window = meeting.window();
         for step in 0..groups.len() {
@@ -219,12 +227,9 @@ pub(crate) fn work<K: Kernel>(
             }
         }
         meeting.wait(window);
-        let complete = meeting.complete.load(Ordering::Relaxed);
-        if complete > reported {
-            reported = complete;
-            progress(complete);
-        }
+        report();
     }
+    report();
     Ok(())
 }
 
@@ -238,6 +243,8 @@ pub(crate) struct Group<K: Kernel> {
     pub(crate) front_end: Option<FrontEnd>,
     /// The end of the latest window.
     end: Cycle,
+    /// Workgroups complete then, in the group that has the front end.
+    complete: u64,
 }
 
 /// What a run of all groups has in common.
@@ -270,6 +277,7 @@ impl<K: Kernel> Group<K> {
             sides: Vec::new(),
             front_end: None,
             end: Cycle(0),
+            complete: 0,
         };
         let mut all: Vec<Self> = (0..groups).map(empty).collect();
         let mut places = Places { cores: Vec::new(), slices: Vec::new() };
@@ -316,8 +324,11 @@ impl<K: Kernel> Group<K> {
         self.run_sides(run, end, &mut post)?;
         self.run_front_end(run, begin, end, &mut post);
         meeting.next[after][self.number].store(post.next.0, Ordering::SeqCst);
-        if let Some(front_end) = &self.front_end {
-            meeting.complete.store(front_end.dispatcher().complete(), Ordering::Relaxed);
+        if let Some(front_end) = &self.front_end
+            && front_end.dispatcher().complete() > self.complete
+        {
+            self.complete = front_end.dispatcher().complete();
+            meeting.complete().push((self.complete, end));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::record::{EngineRecord, ResultFile, RunRecord};
+use crate::record::{EngineRecord, ResultFile, RunRecord, Sampled};
 
 /// Header and one row for each run, lines ended by `\n`.
 pub fn render(result: &ResultFile) -> String {
@@ -39,9 +39,13 @@ fn shared(result: &ResultFile) -> Vec<String> {
     ]
 }
 
-/// Every column of a run, whether or not this one has an engine.
+/// Every column of a run, whether or not this one has an engine or was sampled.
 fn columns() -> Vec<String> {
-    let full = RunRecord { engine: Some(EngineRecord::default()), ..RunRecord::default() };
+    let full = RunRecord {
+        engine: Some(EngineRecord::default()),
+        sampled: Some(Sampled::default()),
+        ..RunRecord::default()
+    };
     flatten(&full).into_iter().map(|(name, _)| name).collect()
 }
 

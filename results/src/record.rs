@@ -80,6 +80,24 @@ pub struct RunRecord {
     pub peak_share: f64,
     /// What the simulation cost the computer that ran it.
     pub host: Host,
+    /// What the figures rest on where not every workgroup was simulated; null where every one was.
+    pub sampled: Option<Sampled>,
+}
+
+/// A result extrapolated from a sample of the workgroups. Counters are scaled with their number; the prefetch buffer's
+/// occupancy is that of the sample.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sampled {
+    /// Workgroups simulated.
+    pub workgroups: u64,
+    /// Workgroups of the kernel.
+    pub of: u64,
+    /// Waves, of as many workgroups as the machine holds at a time, whose time was measured.
+    pub waves: u64,
+    /// Confidence in the bound.
+    pub confidence_percent: f64,
+    /// How far the cycles of the full run may be from `cycles`, in percent of these.
+    pub error_bound_percent: f64,
 }
 
 /// One kernel.
@@ -314,7 +332,11 @@ mod tests {
     /// The order of the names is part of the interface.
     #[test]
     fn json_has_the_documented_names_in_order() {
-        let run = RunRecord { engine: Some(EngineRecord::default()), ..RunRecord::default() };
+        let run = RunRecord {
+            engine: Some(EngineRecord::default()),
+            sampled: Some(Sampled::default()),
+            ..RunRecord::default()
+        };
         let json = serde_json::to_string(&run).unwrap();
         let documented = "layer mode m k n groups sparsity sparsity_b cycles time_us speedup_over_dense verified \
             kernels instructions valu salu lds vmem branch special total l1 transactions reads writes hits merged \
@@ -323,7 +345,8 @@ mod tests {
             accurate prudent hasty dram_lines lines_skipped lines_reread bundles padding_words fp16_overflows \
             fp16_underflows sib_hits sib_misses sib_evictions cmi_slides lanes_dropped wasted_lines \
             processor_busy_cycles read_latency_mean_cycles lanes_rewound lane_hit accurate_search prudent_search \
-            hasty_search buffer host seconds instructions_per_second peak_rss_bytes events";
+            hasty_search buffer host seconds instructions_per_second peak_rss_bytes events sampled workgroups of waves \
+            confidence_percent error_bound_percent";
         let mut rest = json.as_str();
         for name in documented.split_whitespace() {
             let key = format!("\"{name}\":");

@@ -4,7 +4,7 @@
 use comfy_table::presets::{NOTHING, UTF8_BORDERS_ONLY};
 use comfy_table::{Cell, CellAlignment, Table};
 
-use crate::record::{EngineRecord, ResultFile, RunRecord, share};
+use crate::record::{EngineRecord, ResultFile, RunRecord, Sampled, share};
 use crate::total::total;
 
 /// How a table looks.
@@ -103,6 +103,12 @@ fn block(runs: &[&RunRecord], style: Style) -> String {
     for Metric(label, show) in SPEED.iter().chain(INSTRUCTIONS).chain(CACHES).chain(DRAM) {
         table.add_row(row(label, runs.iter().map(|run| show(run))));
     }
+    if runs.iter().any(|run| run.sampled.is_some()) {
+        for SampleMetric(label, show) in SAMPLE {
+            let cell = |run: &&RunRecord| run.sampled.as_ref().map_or_else(absent, show);
+            table.add_row(row(label, runs.iter().map(cell)));
+        }
+    }
     if runs.iter().any(|run| run.engine.is_some()) {
         for EngineMetric(label, show) in ENGINE {
             let cell = |run: &&RunRecord| run.engine.as_ref().map_or_else(absent, show);
@@ -161,6 +167,15 @@ const DRAM: &[Metric] = &[
     Metric("  mean read latency, cycles", |r| latency(r.dram.read_latency_mean_cycles)),
 ];
 
+/// One metric of a sample.
+struct SampleMetric(&'static str, fn(&Sampled) -> String);
+
+const SAMPLE: &[SampleMetric] = &[
+    SampleMetric("sampled workgroups", |s| grouped(s.workgroups)),
+    SampleMetric("  of", |s| grouped(s.of)),
+    SampleMetric("  error of cycles at most", |s| format!("{:.1} %", s.error_bound_percent)),
+];
+
 /// One metric of the engine.
 struct EngineMetric(&'static str, fn(&EngineRecord) -> String);
 
@@ -195,6 +210,7 @@ fn footer(layers: &[Vec<&RunRecord>]) -> String {
     text.push('\n');
     text.push_str(&verification(layers));
     text.push('\n');
+    text.push_str(&sampling(layers));
     text
 }
 
@@ -223,6 +239,21 @@ fn verification(layers: &[Vec<&RunRecord>]) -> String {
     } else {
         format!("Verified: {verified} of {} runs; see the rows above.", runs.len())
     }
+}
+
+/// Which figures are extrapolated; empty where none is.
+fn sampling(layers: &[Vec<&RunRecord>]) -> String {
+    let runs = layers.iter().flatten().count();
+    let confidence =
+        layers.iter().flatten().filter_map(|run| run.sampled.as_ref()).map(|s| s.confidence_percent);
+    let (sampled, confidence) = confidence.fold((0, 0.0), |(count, _), confidence| (count + 1, confidence));
+    if sampled == 0 {
+        return String::new();
+    }
+    format!(
+        "Sampled: {sampled} of {runs} runs, whose figures are extrapolated; their bounds hold with {confidence} % \
+         confidence.\n"
+    )
 }
 
 fn absent() -> String {
@@ -320,6 +351,17 @@ mod tests {
         assert!(text.contains("4 images, gone through 32 times"), "{text}");
         assert!(text.contains("Verified: every result"), "{text}");
         assert!(text.is_ascii(), "plain: {text}");
+    }
+
+    #[test]
+    fn sampled_runs_are_marked() {
+        let mut result = result(&["dense", "spartan"], &["conv3"]);
+        assert!(!render(&result, Style::Plain).to_lowercase().contains("sampled"));
+        result.runs[0].sampled =
+            Some(Sampled { workgroups: 1_728, of: 17_496, error_bound_percent: 2.34, ..Sampled::default() });
+        let text = render(&result, Style::Plain);
+        assert!(text.contains("1,728") && text.contains("17,496") && text.contains("2.3 %"), "{text}");
+        assert!(text.contains("Sampled: 1 of 2 runs"), "{text}");
     }
 
     #[test]

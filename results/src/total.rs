@@ -1,7 +1,7 @@
 //! Several layers of one mode as if they were one run.
 
 use crate::record::{
-    CacheCounts, CacheRecord, DramRecord, EngineRecord, Instructions, KernelRecord, RunRecord,
+    CacheCounts, CacheRecord, DramRecord, EngineRecord, Instructions, KernelRecord, RunRecord, Sampled,
 };
 
 /// Sums counts; means are weighted by what they are means of. Shapes have no sum and stay 0.
@@ -20,6 +20,7 @@ pub(crate) fn total(runs: &[&RunRecord]) -> RunRecord {
         l2: cache(runs, |r| &r.l2),
         dram: dram(runs),
         engine: engine(runs),
+        sampled: sampled(runs),
         peak_share: mean(runs.iter().map(|r| (r.peak_share, r.cycles as f64))),
         ..RunRecord::default()
     }
@@ -104,6 +105,19 @@ fn engine(runs: &[&RunRecord]) -> Option<EngineRecord> {
     })
 }
 
+/// What a sum rests on that holds samples. Layers may err to the same side, so their bounds add up.
+fn sampled(runs: &[&RunRecord]) -> Option<Sampled> {
+    let samples: Vec<&Sampled> = runs.iter().filter_map(|r| r.sampled.as_ref()).collect();
+    let bound = |r: &RunRecord| r.sampled.as_ref().map_or(0.0, |s| s.error_bound_percent);
+    samples.first().map(|first| Sampled {
+        workgroups: samples.iter().map(|s| s.workgroups).sum(),
+        of: samples.iter().map(|s| s.of).sum(),
+        waves: samples.iter().map(|s| s.waves).sum(),
+        confidence_percent: first.confidence_percent,
+        error_bound_percent: mean(runs.iter().map(|r| (bound(r), r.cycles as f64))),
+    })
+}
+
 /// Mean of values with weights; 0 of nothing.
 fn mean(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
     let (sum, weight) = pairs.fold((0.0, 0.0), |(sum, weight), (v, w)| (sum + v * w, weight + w));
@@ -133,6 +147,17 @@ mod tests {
         assert_eq!(total.speedup_over_dense, Some(500.0 / 400.0));
         assert_eq!(total.l1.read_latency_mean_cycles, 20.0);
         assert_eq!(total.verified, Some(true));
+    }
+
+    #[test]
+    fn bounds_of_samples_are_weighted_by_cycles() {
+        let sample = |cycles, error_bound_percent| RunRecord {
+            sampled: Some(Sampled { workgroups: 10, of: 100, error_bound_percent, ..Sampled::default() }),
+            ..run(cycles, None, 1, 1.0)
+        };
+        let (a, b, whole) = (sample(100, 4.0), sample(300, 2.0), run(100, None, 1, 1.0));
+        let total = total(&[&a, &b, &whole]).sampled.unwrap();
+        assert_eq!((total.workgroups, total.of, total.error_bound_percent), (20, 200, 2.0));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use mem_hierarchy::dram::Dram;
 use mem_hierarchy::replay::{Access, Arrival, Replay, Report};
 use results::bench::Counts;
 use results::record::RunRecord;
+use workloads::sample::Extent;
 
 use crate::config::mode::Mode;
 use crate::config::workload::Task;
@@ -171,7 +172,8 @@ impl Prepared {
     pub(crate) fn run(&self, threads: NonZero<usize>, progress: &Progress) -> Result<Outcome, Failure> {
         match self {
             Self::Layer { experiment, task, mode } => {
-                let job = Job { experiment, task: (**task).clone(), mode: *mode, threads };
+                let extent = Extent::Whole;
+                let job = Job { experiment, task: (**task).clone(), mode: *mode, threads, extent };
                 let mut record = simulate(&job, progress).map_err(failure)?;
                 let events = std::mem::take(&mut record.host).events;
                 Ok(Outcome::Layer(Box::new(record), events))

@@ -176,6 +176,17 @@ impl Task {
         }
     }
 
+    /// The same task under another name, where it has one.
+    pub(crate) fn named(&self, name: &str) -> Self {
+        match self {
+            Self::Convolution(task) => {
+                let layer = ConvLayer { name: name.into(), ..task.layer.clone() };
+                Self::Convolution(ConvolutionTask { layer, ..task.clone() })
+            }
+            other => other.clone(),
+        }
+    }
+
     /// What runs one by one: the task, or each group of a layer with groups, called "NAME 1/GROUPS" and so on.
     pub(crate) fn products(&self) -> Vec<Self> {
         match self {

@@ -13,5 +13,6 @@ pub mod npy;
 pub mod params;
 pub mod random;
 pub mod run;
+pub mod sample;
 pub mod sass;
 pub mod verify;

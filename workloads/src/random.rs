@@ -34,6 +34,8 @@ pub enum Stream {
     SharedField = 6,
     /// The latent field of one channel.
     ChannelField = 7,
+    /// Which workgroups a sample takes.
+    SampledWorkgroups = 8,
 }
 
 /// Weights of an `m` by `k` matrix A, row-major: normal, mean 0, standard deviation 1/sqrt(k), no zeros.

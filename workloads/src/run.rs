@@ -3,11 +3,13 @@
 use gpu_model::gpu::{Execution, Gpu, KernelReport, RunOptions, SimError};
 use gpu_model::kernel::{Allocation, Kernel, Memory};
 use gpu_model::params::Machine;
+use sim_core::Cycle;
 
 use crate::gemm::{Gemm, GemmMemory, Placements};
 use crate::kernels::{Dense, DenseTiled, Relu, Spartan, SpartanPlain, TileChoice};
 use crate::params;
 use crate::random::{Counter, Stream};
+use crate::sample::{Extent, Product, Sample};
 use crate::verify::{Mismatch, verify};
 
 /// The kernels for matrix products.
@@ -38,6 +40,8 @@ pub struct GemmOptions<'a> {
     pub verify_with: Option<&'a [f32]>,
     /// Threads, and order of ticks.
     pub execution: Execution,
+    /// How many of the workgroups are simulated; only where all are can C be checked.
+    pub extent: Extent,
     /// Called with the number of workgroups, then with how many are complete.
     pub progress: &'a mut dyn FnMut(Progress),
 }
@@ -47,8 +51,8 @@ pub struct GemmOptions<'a> {
 pub enum Progress {
     /// It has so many workgroups.
     Total(u64),
-    /// So many are complete.
-    Done(u64),
+    /// So many are complete, as of this cycle.
+    Done(u64, Cycle),
 }
 
 /// A product that was run.
@@ -60,6 +64,8 @@ pub struct GemmRun {
     pub tile: String,
     /// Whether C was checked, and found right.
     pub verified: bool,
+    /// Where not every workgroup was simulated, what the figures rest on.
+    pub sample: Option<Sample>,
 }
 
 /// Why there is no result.
@@ -109,20 +115,52 @@ pub fn run_gemm(
     match which {
         GemmKernel::Dense => {
             let kernel = Dense::new(gemm, machine, order);
-            run_kernel(gemm, which, &kernel, *kernel.placements(), "32x32".into(), machine, options)
+            Product {
+                gemm,
+                which,
+                kernel: &kernel,
+                placements: *kernel.placements(),
+                tiles: kernel.tiles(),
+                tile: "32x32".into(),
+            }
+            .run(machine, options)
         }
         GemmKernel::DenseTiled => {
             let kernel = DenseTiled::new(gemm, machine, tile, order).map_err(RunError::Configuration)?;
-            run_kernel(gemm, which, &kernel, *kernel.placements(), kernel.tile(), machine, options)
+            Product {
+                gemm,
+                which,
+                kernel: &kernel,
+                placements: *kernel.placements(),
+                tiles: kernel.tiles(),
+                tile: kernel.tile(),
+            }
+            .run(machine, options)
         }
         GemmKernel::Spartan => {
             let kernel =
                 Spartan::new(gemm, machine, options.kernel, tile).map_err(RunError::Configuration)?;
-            run_kernel(gemm, which, &kernel, *kernel.placements(), kernel.tile(), machine, options)
+            Product {
+                gemm,
+                which,
+                kernel: &kernel,
+                placements: *kernel.placements(),
+                tiles: kernel.tiles(),
+                tile: kernel.tile(),
+            }
+            .run(machine, options)
         }
         GemmKernel::SpartanPlain => {
             let kernel = SpartanPlain::new(gemm, machine, order);
-            run_kernel(gemm, which, &kernel, *kernel.placements(), "64x16".into(), machine, options)
+            Product {
+                gemm,
+                which,
+                kernel: &kernel,
+                placements: *kernel.placements(),
+                tiles: kernel.tiles(),
+                tile: "64x16".into(),
+            }
+            .run(machine, options)
         }
     }
 }
@@ -148,7 +186,7 @@ pub fn run_kernel<K: Kernel>(
         RunOptions {
             execution: options.execution,
             memory: memory.as_mut().map(|memory| memory as &mut dyn Memory),
-            progress: &mut |done| progress(Progress::Done(done)),
+            progress: &mut |done, at| progress(Progress::Done(done, at)),
         },
     )?;
     if let (Some(memory), Some(a)) = (&memory, options.verify_with) {
@@ -157,7 +195,7 @@ pub fn run_kernel<K: Kernel>(
         }
         verify(gemm, a, memory.c(), which.is_sparse()).map_err(RunError::Wrong)?;
     }
-    Ok(GemmRun { report, tile, verified: memory.is_some() })
+    Ok(GemmRun { report, tile, verified: memory.is_some(), sample: None })
 }
 
 /// Checks that everything that a kernel uses lies in the modelled DRAM.
@@ -193,7 +231,7 @@ pub fn run_relu(
         RunOptions {
             execution: execution.into(),
             memory: memory.as_mut().map(|memory| memory as &mut dyn Memory),
-            progress: &mut |done| progress(Progress::Done(done)),
+            progress: &mut |done, at| progress(Progress::Done(done, at)),
         },
     )?;
     if let Some(memory) = &memory {

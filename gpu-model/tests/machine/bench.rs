@@ -116,7 +116,7 @@ pub(crate) fn run_with(
     let gpu = Gpu::new(machine, matrix)?;
     gpu.run(
         kernel,
-        RunOptions { execution: TickOrder::Ascending.into(), memory: None, progress: &mut |_| {} },
+        RunOptions { execution: TickOrder::Ascending.into(), memory: None, progress: &mut |_, _| {} },
     )
 }
 

@@ -25,7 +25,7 @@ fn report(
     let gpu = Gpu::new(machine, matrix).expect("a machine that can be built");
     let threads = NonZero::new(threads).expect("at least one");
     let execution = Execution { order, threads };
-    let report = gpu.run(program, RunOptions { execution, memory: None, progress: &mut |_| {} });
+    let report = gpu.run(program, RunOptions { execution, memory: None, progress: &mut |_, _| {} });
     KernelReport { wakeups: 0, ..report.unwrap_or_else(|error| panic!("{order:?} {threads}: {error}")) }
 }
 

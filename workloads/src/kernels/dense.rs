@@ -109,6 +109,10 @@ impl Dense {
     pub fn placements(&self) -> &Placements {
         &self.placements
     }
+
+    pub(crate) fn tiles(&self) -> Tiles {
+        self.tiles
+    }
 }
 
 fn script(machine: &Machine, effects: &mut Vec<Effect>) -> Script {

@@ -228,6 +228,10 @@ impl DenseTiled {
         &self.placements
     }
 
+    pub(crate) fn tiles(&self) -> Tiles {
+        self.tiles
+    }
+
     /// The tile taken, "ROWSxCOLUMNS".
     pub fn tile(&self) -> String {
         format!("{}x{}", self.shape.rows(), self.shape.columns())

@@ -16,12 +16,14 @@ pub use relu::Relu;
 pub use spartan::Spartan;
 pub use spartan_plain::SpartanPlain;
 
+use std::ops::Range;
+
 use crate::gemm::{Gemm, LINE_ELEMENTS, Layouts, Order};
 use crate::params::DispatchOrder;
 
 /// The tiles of C, in order of dispatch.
 #[derive(Clone, Copy, Debug)]
-struct Tiles {
+pub(crate) struct Tiles {
     tile_rows: u64,
     tile_columns: u64,
     down: u64,
@@ -42,8 +44,29 @@ impl Tiles {
         }
     }
 
+    /// Elements of a tile.
+    pub(crate) fn area(&self) -> u64 {
+        self.tile_rows * self.tile_columns
+    }
+
+    /// Tiles in a column of tiles.
+    pub(crate) fn down(&self) -> u64 {
+        self.down
+    }
+
     fn count(&self) -> u64 {
         self.down * self.across
+    }
+
+    /// Workgroups that follow each other and share their columns of B; 1 where neighbours have other columns.
+    pub(crate) fn sharing_columns(&self) -> u64 {
+        if self.n_fastest { 1 } else { self.down }
+    }
+
+    /// Columns of a workgroup's tile; beyond the matrix, too, where it ends in the middle of a tile.
+    pub(crate) fn columns(&self, workgroup: u64) -> Range<u64> {
+        let (_, column) = self.origin(workgroup);
+        column..column + self.tile_columns
     }
 
     /// First row and column of a workgroup's tile.

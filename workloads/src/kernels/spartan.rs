@@ -363,6 +363,10 @@ impl Spartan {
         &self.placements
     }
 
+    pub(crate) fn tiles(&self) -> Tiles {
+        self.tiles
+    }
+
     /// The tile taken, "ROWSxCOLUMNS".
     pub fn tile(&self) -> String {
         format!("{}x{}", self.shape.rows(), self.shape.columns)

@@ -104,6 +104,10 @@ impl SpartanPlain {
         &self.placements
     }
 
+    pub(crate) fn tiles(&self) -> Tiles {
+        self.tiles
+    }
+
     /// Columns of the tile that exist.
     fn width(&self, wavefront: &Wavefront) -> usize {
         (self.columns - wavefront.column).min(COLUMNS as u64) as usize

@@ -14,6 +14,7 @@ use workloads::matrix::UniformMatrix;
 use workloads::params;
 use workloads::random::normal_matrix;
 use workloads::run::{GemmKernel, GemmOptions, GemmRun, RunError, run_gemm};
+use workloads::sample::Extent;
 
 pub(crate) const ALL: [GemmKernel; 4] =
     [GemmKernel::Dense, GemmKernel::DenseTiled, GemmKernel::Spartan, GemmKernel::SpartanPlain];
@@ -67,6 +68,7 @@ impl Problem {
             kernel: &self.kernel,
             verify_with: Some(&self.a()),
             execution: order.into(),
+            extent: Extent::Whole,
             progress: &mut |_| {},
         };
         run_gemm(&self.gemm(), which, &self.machine, options)

@@ -14,6 +14,7 @@ use workloads::gemm::Placements;
 use workloads::kernels::{Dense, DenseTiled, Relu, Spartan, SpartanPlain, TileChoice};
 use workloads::matrix::LineStatistics;
 use workloads::run::{GemmKernel, GemmOptions, run_kernel, run_relu};
+use workloads::sample::Extent;
 
 use crate::bench::{ALL, Problem, SPARSE, problems, tries};
 
@@ -147,6 +148,7 @@ fn note<K: Kernel>(
         kernel: &problem.kernel,
         verify_with: Some(&problem.a()),
         execution: TickOrder::Ascending.into(),
+        extent: Extent::Whole,
         progress: &mut |_| {},
     };
     let run =
@@ -281,7 +283,7 @@ fn a_relu_moves_each_line_once() {
         let options = gpu_model::gpu::RunOptions {
             execution: TickOrder::Ascending.into(),
             memory: None,
-            progress: &mut |_| {},
+            progress: &mut |_, _| {},
         };
         let report = gpu.run(&noting, options).unwrap();
         let lines = elements.div_ceil(16);

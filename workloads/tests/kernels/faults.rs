@@ -12,6 +12,7 @@ use workloads::gemm::{Gemm, Placement, Placements};
 use workloads::kernels::{Dense, DenseTiled, Spartan, SpartanPlain, TileChoice};
 use workloads::matrix::DenseMatrix;
 use workloads::run::{GemmKernel, GemmOptions, GemmRun, RunError, run_kernel};
+use workloads::sample::Extent;
 use workloads::verify::{Mismatch, verify};
 
 use crate::bench::{ALL, Problem, SPARSE};
@@ -185,6 +186,7 @@ fn run_faulty<K: Kernel>(
         kernel: &problem.kernel,
         verify_with: Some(&problem.a()),
         execution: TickOrder::Ascending.into(),
+        extent: Extent::Whole,
         progress: &mut |_| {},
     };
     let run =

@@ -6,6 +6,7 @@ use workloads::gemm::Gemm;
 use workloads::matrix::DenseMatrix;
 use workloads::params;
 use workloads::run::{GemmKernel, GemmOptions, RunError, run_gemm, run_relu};
+use workloads::sample::Extent;
 
 use crate::bench::{ALL, Problem, SPARSE, machines, problems, tries};
 
@@ -139,6 +140,7 @@ fn no_column_is_too_odd() {
                 kernel: &problem.kernel,
                 verify_with: Some(&problem.a()),
                 execution: TickOrder::Ascending.into(),
+                extent: Extent::Whole,
                 progress: &mut |_| {},
             };
             let run = run_gemm(&gemm, which, &problem.machine, options);
