@@ -84,7 +84,7 @@ impl Booked {
                     return;
                 }
                 let apart = latency.max(hold);
-                let issues = run.left.min((until - first) / apart + 1);
+                let issues = run.left.min(((until - first) / apart).saturating_add(1));
                 let last = first + (issues - 1) * apart;
                 self.free = last + hold;
                 (run.ready, run.left) = (last + latency, run.left - issues);
@@ -185,6 +185,13 @@ mod tests {
         }
         // 0 at 10, 18, 26; 1 at 14, 22, 30; 2 at 34 (its turn came when the oldest was over), 39, 44.
         assert_eq!(over, [31, 35, 49]);
+    }
+
+    #[test]
+    fn a_run_may_begin_at_once_and_issue_every_cycle() {
+        let mut over = 0;
+        Simd::new(1, 1).join(0, 0, 0, 0, 5, |_, at| over = at);
+        assert_eq!(over, 5);
     }
 
     proptest! {
