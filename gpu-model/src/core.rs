@@ -103,12 +103,14 @@ impl<K: Kernel> Core<K> {
             now = if every_cycle { now + 1 } else { self.next_l1 };
             self.ticks += 1;
         }
-        for (at, response) in self.answers.drain(..) {
-            self.cu.line_arrives(at, response);
+        if !self.answers.is_empty() {
+            for (at, response) in self.answers.drain(..) {
+                self.cu.line_arrives(at, response);
+            }
+            self.next_cu = self.next_cu.min(self.cu.next_tick());
         }
         // L1 knows when to look at what it has been asked so far, or waits for an answer.
         let l1_idle = self.to_l1.is_empty();
-        self.next_cu = self.next_cu.min(self.cu.next_tick());
         let mut now = from(self.next_cu);
         while now < end {
             let mut ports = CuPorts {

@@ -115,52 +115,20 @@ pub fn run_gemm(
     match which {
         GemmKernel::Dense => {
             let kernel = Dense::new(gemm, machine, order);
-            Product {
-                gemm,
-                which,
-                kernel: &kernel,
-                placements: *kernel.placements(),
-                tiles: kernel.tiles(),
-                tile: "32x32".into(),
-            }
-            .run(machine, options)
+            Product::of(gemm, which, &kernel, kernel.placements(), kernel.tiles()).run(machine, options)
         }
         GemmKernel::DenseTiled => {
             let kernel = DenseTiled::new(gemm, machine, tile, order).map_err(RunError::Configuration)?;
-            Product {
-                gemm,
-                which,
-                kernel: &kernel,
-                placements: *kernel.placements(),
-                tiles: kernel.tiles(),
-                tile: kernel.tile(),
-            }
-            .run(machine, options)
+            Product::of(gemm, which, &kernel, kernel.placements(), kernel.tiles()).run(machine, options)
         }
         GemmKernel::Spartan => {
             let kernel =
                 Spartan::new(gemm, machine, options.kernel, tile).map_err(RunError::Configuration)?;
-            Product {
-                gemm,
-                which,
-                kernel: &kernel,
-                placements: *kernel.placements(),
-                tiles: kernel.tiles(),
-                tile: kernel.tile(),
-            }
-            .run(machine, options)
+            Product::of(gemm, which, &kernel, kernel.placements(), kernel.tiles()).run(machine, options)
         }
         GemmKernel::SpartanPlain => {
             let kernel = SpartanPlain::new(gemm, machine, order);
-            Product {
-                gemm,
-                which,
-                kernel: &kernel,
-                placements: *kernel.placements(),
-                tiles: kernel.tiles(),
-                tile: "64x16".into(),
-            }
-            .run(machine, options)
+            Product::of(gemm, which, &kernel, kernel.placements(), kernel.tiles()).run(machine, options)
         }
     }
 }

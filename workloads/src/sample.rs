@@ -239,20 +239,31 @@ impl Completions {
 /// A product and the kernel's view of it.
 #[derive(Debug)]
 pub(crate) struct Product<'a, K> {
-    pub(crate) gemm: &'a Gemm,
-    pub(crate) which: GemmKernel,
-    pub(crate) kernel: &'a K,
-    pub(crate) placements: Placements,
-    pub(crate) tiles: Tiles,
-    pub(crate) tile: String,
+    gemm: &'a Gemm,
+    which: GemmKernel,
+    kernel: &'a K,
+    placements: Placements,
+    tiles: Tiles,
 }
 
-impl<K: Kernel> Product<'_, K> {
+impl<'a, K: Kernel> Product<'a, K> {
+    /// `gemm` by `kernel`, which places the matrices and divides C so.
+    pub(crate) fn of(
+        gemm: &'a Gemm,
+        which: GemmKernel,
+        kernel: &'a K,
+        placements: &Placements,
+        tiles: Tiles,
+    ) -> Self {
+        Self { gemm, which, kernel, placements: *placements, tiles }
+    }
+
     /// Runs all of it.
     pub(crate) fn run(self, machine: &Machine, options: GemmOptions<'_>) -> Result<GemmRun, RunError> {
         match options.extent {
             Extent::Whole => {
-                run_kernel(self.gemm, self.which, self.kernel, self.placements, self.tile, machine, options)
+                let tile = self.tiles.to_string();
+                run_kernel(self.gemm, self.which, self.kernel, self.placements, tile, machine, options)
             }
             _ if options.verify_with.is_some() => Err(RunError::Configuration(
                 "a sampled run computes a part of C only, which cannot be verified: sample, or verify".into(),
@@ -281,8 +292,8 @@ impl<K: Kernel> Product<'_, K> {
             },
             ..options
         };
-        let Self { gemm, which, placements, tiles, tile, .. } = self;
-        let mut run = run_kernel(gemm, which, &sampled, placements, tile, machine, options)?;
+        let Self { gemm, which, placements, tiles, .. } = self;
+        let mut run = run_kernel(gemm, which, &sampled, placements, tiles.to_string(), machine, options)?;
         if !plan.is_whole() {
             let work = Work::of(gemm, which, tiles, &plan);
             run.sample = Some(extrapolate(&mut run.report, &plan, &completions, &work));
@@ -300,8 +311,8 @@ impl<K: Kernel> Product<'_, K> {
         let instructions = instructions_of_a_workgroup(self.gemm, self.which, self.tiles);
         let probe = Plan::probe(&plan, PROBE_INSTRUCTIONS.div_ceil(instructions.max(1)));
         let sampled = Sampled::new(self.kernel, &probe);
-        let Self { gemm, which, placements, tiles, tile, .. } = self;
-        let mut run = run_kernel(gemm, which, &sampled, placements, tile, machine, options)?;
+        let Self { gemm, which, placements, tiles, .. } = self;
+        let mut run = run_kernel(gemm, which, &sampled, placements, tiles.to_string(), machine, options)?;
         scale(&mut run.report, Work::of(gemm, which, tiles, &probe).all_over_taken());
         run.sample = Some(Sample {
             workgroups: plan.workgroups.len() as u64,

@@ -232,11 +232,6 @@ impl DenseTiled {
         self.tiles
     }
 
-    /// The tile taken, "ROWSxCOLUMNS".
-    pub fn tile(&self) -> String {
-        format!("{}x{}", self.shape.rows(), self.shape.columns())
-    }
-
     /// Float4 that a lane moves in load `i` of a slice: its row of the slice and first element along the
     /// side. `None` beyond the slice.
     fn part(&self, wave: u32, lane: u32, i: u32, side: u32) -> Option<(u32, u32)> {

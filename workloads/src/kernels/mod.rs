@@ -16,6 +16,7 @@ pub use relu::Relu;
 pub use spartan::Spartan;
 pub use spartan_plain::SpartanPlain;
 
+use std::fmt;
 use std::ops::Range;
 
 use crate::gemm::{Gemm, LINE_ELEMENTS, Layouts, Order};
@@ -77,6 +78,13 @@ impl Tiles {
             (workgroup % self.down, workgroup / self.down)
         };
         (row * self.tile_rows, column * self.tile_columns)
+    }
+}
+
+/// A tile's "ROWSxCOLUMNS".
+impl fmt::Display for Tiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.tile_rows, self.tile_columns)
     }
 }
 

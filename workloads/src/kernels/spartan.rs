@@ -367,11 +367,6 @@ impl Spartan {
         self.tiles
     }
 
-    /// The tile taken, "ROWSxCOLUMNS".
-    pub fn tile(&self) -> String {
-        format!("{}x{}", self.shape.rows(), self.shape.columns)
-    }
-
     fn windows(&self) -> u32 {
         self.k.div_ceil(self.shape.window)
     }
